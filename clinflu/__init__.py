@@ -1,0 +1,1 @@
+"""Trace a wrong readmission prediction to the past patients who taught it."""

@@ -1,0 +1,171 @@
+"""A cohort: one row an encounter at risk, what its columns mean and where it comes from."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from clinflu.data.schema import CohortSchema
+from clinflu.data.validation import require_columns, validate
+from clinflu.errors import DataError, LoaderError
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """How many rows were left out, and why."""
+
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a cohort comes from and what was left out on the way.
+
+    Parameters
+    ----------
+    source : str
+        Name of the file, without its folder.
+    sha256 : str
+        Of the file as it was read, or of the rows where there is no file.
+    loader : str
+        Name in ``data_loaders.LOADERS``.
+    rows_read : int
+        Before any exclusion.
+    exclusions : tuple of Exclusion
+        In the order in which they were applied.
+    simulated : bool
+        Whether the patients are invented; every view must then say so.
+    """
+
+    source: str
+    sha256: str
+    loader: str
+    rows_read: int
+    exclusions: tuple[Exclusion, ...] = ()
+    simulated: bool = False
+
+    def flowchart(self) -> tuple[tuple[str, int], ...]:
+        """Return the steps from the rows read to the rows kept, each with its number of encounters."""
+        kept = self.rows_read - sum(step.rows for step in self.exclusions)
+        excluded = tuple((f"excluded: {step.reason}", step.rows) for step in self.exclusions)
+        return (("encounters read", self.rows_read), *excluded, ("encounters at risk", kept))
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedCause:
+    """A cause of error that a simulator put into the data, so that the true answer is known.
+
+    Parameters
+    ----------
+    name, description : str
+        Short name, and what was done in words.
+    responsible : tuple of str
+        Encounters that were altered.
+    affected : str
+        Query over the recorded variables: the encounters whose predictions the cause distorts.
+    """
+
+    name: str
+    description: str
+    responsible: tuple[str, ...]
+    affected: str
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Encounters at risk of the outcome.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Index: encounter id (text, unique). Columns: patient id (text), outcome (0 or 1) and the features of
+        the schema; missing values are NA.
+    schema : CohortSchema
+        What the columns mean.
+    provenance : Provenance
+        Where the rows come from.
+    planted : tuple of PlantedCause
+        Only in simulated cohorts.
+    """
+
+    frame: pd.DataFrame
+    schema: CohortSchema
+    provenance: Provenance
+    planted: tuple[PlantedCause, ...] = ()
+
+    @property
+    def outcome(self) -> pd.Series:
+        """The outcome, 0 or 1, by encounter id."""
+        return self.frame[self.schema.outcome]
+
+    @property
+    def patients(self) -> pd.Series:
+        """The patient id, by encounter id."""
+        return self.frame[self.schema.patient_id]
+
+    def position(self, encounter_id: str) -> int:
+        """Return the row number of an encounter.
+
+        Raises
+        ------
+        DataError
+            The cohort has no such encounter.
+        """
+        try:
+            return int(self.frame.index.get_loc(str(encounter_id)))
+        except KeyError:
+            raise DataError(
+                f"this cohort ({len(self.frame):,} encounters from {self.provenance.source}) has no encounter of the id "
+                "that you gave; leave the encounter out to take the worst miss"
+            ) from None
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 of the rows and their column names, the same for the same content wherever it came from."""
+        digest = hashlib.sha256(",".join(map(str, self.frame.columns)).encode())
+        digest.update(pd.util.hash_pandas_object(self.frame, index=True).to_numpy().tobytes())
+        return digest.hexdigest()
+
+
+def build_cohort(
+    rows: pd.DataFrame,
+    schema: CohortSchema,
+    provenance: Provenance,
+    *,
+    source_rows: pd.Series | None = None,
+    planted: tuple[PlantedCause, ...] = (),
+) -> Cohort:
+    """Return the rows as a cohort, once every value has been checked against the schema.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        At least the columns of the schema, the encounter id among them as a column.
+    schema : CohortSchema
+        What each column must hold.
+    provenance : Provenance
+        Where the rows come from; its counts must add up to the rows given.
+    source_rows : Series of int, optional
+        Row numbers in the source, for the messages; by default the position, counted from 1.
+    planted : tuple of PlantedCause
+        Only for simulated cohorts.
+
+    Raises
+    ------
+    LoaderError
+        Every absent column, or every value that breaks its ``FeatureSpec``, in one message; or no row is left.
+    """
+    keys = [schema.encounter_id, schema.patient_id, schema.outcome]
+    require_columns(rows, [*keys, *schema.feature_names], provenance.source)
+    if rows.empty:
+        raise LoaderError(f"{provenance.source} holds no encounters at risk; check that it is the right file")
+    if source_rows is None:
+        source_rows = pd.Series(range(1, len(rows) + 1))
+    kept = provenance.flowchart()[-1][1]
+    if kept != len(rows):
+        raise LoaderError(f"{provenance.source}: the flowchart ends at {kept} encounters, but {len(rows)} were given")
+    frame = validate(rows[[*keys, *schema.feature_names]], schema, source_rows)
+    frame = frame.astype({schema.outcome: "int8"}).set_index(schema.encounter_id)
+    return Cohort(frame, schema, provenance, planted)

@@ -1,0 +1,235 @@
+"""From recorded variables to the columns of the model, and back."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+
+from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.cohort import Cohort
+from clinflu.data.schema import CohortSchema, FeatureSpec
+from clinflu.errors import DataError
+
+INTERCEPT = "intercept"
+MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the design matrix.
+
+    Parameters
+    ----------
+    name : str
+        ``"age=[0-10)"``, ``"time_in_hospital"``, ``"weight=missing"`` or ``"intercept"``.
+    variable : str
+        The recorded variable that it belongs to.
+    kind : str
+        ``"intercept"``, ``"number"`` (centred and scaled) or ``"level"`` (0 or 1).
+    level : str, optional
+        The level that a column of kind ``"level"`` stands for; ``"missing"`` where the value is absent.
+    center, scale : float
+        A number enters as (value - center) / scale, after log(1 + value) where its feature says so; center is
+        the training mean, which also stands for a missing or, in a level column, an unseen value.
+    """
+
+    name: str
+    variable: str
+    kind: Literal["intercept", "number", "level"]
+    level: str | None = None
+    center: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A design matrix whose rows and columns are still named.
+
+    Parameters
+    ----------
+    x : (n, p) float64
+        Column 0 is the intercept if there is one.
+    y : (n,) float64
+        The outcome, 0 or 1.
+    weights : (n,) float64
+        Weight of each encounter in the loss.
+    columns : tuple of str, (p,)
+    variables : tuple of str, (p,)
+        The recorded variable that each column belongs to.
+    encounter_ids, patient_ids : Index, (n,)
+    """
+
+    x: Matrix
+    y: Vector
+    weights: Vector
+    columns: tuple[str, ...]
+    variables: tuple[str, ...]
+    encounter_ids: pd.Index
+    patient_ids: pd.Index
+
+    def take(self, rows: Rows) -> Self:
+        """Return the design of these rows alone."""
+        ids = self.encounter_ids[rows], self.patient_ids[rows]
+        return type(self)(self.x[rows], self.y[rows], self.weights[rows], self.columns, self.variables, *ids)
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether column 0 is the intercept."""
+        return self.columns[0] == INTERCEPT
+
+    @property
+    def variable_names(self) -> tuple[str, ...]:
+        """The recorded variables, each once, in the order of their columns."""
+        return tuple(dict.fromkeys(self.variables))
+
+    def fold(self, values: Matrix) -> Matrix:
+        """Add up the last axis, one value a column, over the columns of each recorded variable."""
+        names = {name: place for place, name in enumerate(self.variable_names)}
+        folding = np.zeros((len(self.columns), len(names)))
+        folding[np.arange(len(self.columns)), [names[name] for name in self.variables]] = 1.0
+        return values @ folding
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """How recorded variables become columns; learned on the training rows, then frozen.
+
+    The most common level of a category is its reference (``references``) and has no column. A missing value is a
+    level of its own. A level that training never saw takes the training average of the columns: it says nothing.
+    A variable that does not vary in training has no column at all.
+    """
+
+    schema: CohortSchema
+    columns: tuple[Column, ...]
+    references: dict[str, str]
+
+    @classmethod
+    def learn(cls, frame: pd.DataFrame, schema: CohortSchema) -> Self:
+        """Learn levels, means and scales from the training rows.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Training rows of a cohort.
+        schema : CohortSchema
+            What the columns mean.
+        """
+        columns = [Column(INTERCEPT, INTERCEPT, "intercept")]
+        references = {}
+        for spec in schema.features:
+            if spec.is_category:
+                reference, *levels = _level_columns(frame[spec.name], spec.name)
+                references[spec.name] = str(reference.level)
+                columns += levels
+            else:
+                columns += _number_columns(frame[spec.name], spec)
+        return cls(schema, tuple(columns), references)
+
+    def encode(self, frame: pd.DataFrame) -> Matrix:
+        """Return the design matrix of the rows, (n, p) float64.
+
+        Raises
+        ------
+        DataError
+            A recorded variable is absent.
+        """
+        x = np.empty((len(frame), len(self.columns)))
+        for variable, places in self._places().items():
+            if variable == INTERCEPT:
+                x[:, places] = 1.0
+                continue
+            if variable not in frame.columns:
+                raise DataError(f"the rows have no column {variable!r}; give every recorded variable of the model")
+            columns = [self.columns[place] for place in places]
+            spec = self.schema.feature(variable)
+            if spec.is_category:
+                x[:, places] = _encode_levels(frame[variable], columns, self.references[variable])
+            else:
+                x[:, places] = _encode_number(frame[variable], spec, columns)
+        return x
+
+    def unseen(self, frame: pd.DataFrame) -> dict[str, dict[str, int]]:
+        """Return, by variable and level, how many rows hold a level that training never saw."""
+        found = {}
+        for spec in self.schema.categories:
+            values = _levels_of(frame[spec.name])
+            counts = values[~values.isin(self.levels(spec.name))].value_counts()
+            if len(counts):
+                found[spec.name] = {str(level): int(rows) for level, rows in counts.items()}
+        return found
+
+    def levels(self, variable: str) -> tuple[str, ...]:
+        """Return the levels that training saw, the reference first."""
+        others = [column.level for column in self.columns if column.variable == variable and column.level]
+        return (self.references[variable], *others)
+
+    def design(self, cohort: Cohort) -> Design:
+        """Encode all rows of a cohort, each with weight 1."""
+        frame = cohort.frame
+        return Design(
+            x=self.encode(frame),
+            y=cohort.outcome.to_numpy(dtype=float),
+            weights=np.ones(len(frame)),
+            columns=tuple(column.name for column in self.columns),
+            variables=tuple(column.variable for column in self.columns),
+            encounter_ids=frame.index,
+            patient_ids=pd.Index(cohort.patients),
+        )
+
+    def _places(self) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for place, column in enumerate(self.columns):
+            places.setdefault(column.variable, []).append(place)
+        return places
+
+
+def _levels_of(values: pd.Series) -> pd.Series:
+    """Return the values with the missing ones as a level of their own."""
+    return values.astype(object).where(values.notna(), MISSING)
+
+
+def _level_columns(values: pd.Series, name: str) -> list[Column]:
+    """Return a column for each level, the most common one first, the others sorted as text."""
+    shares = _levels_of(values).value_counts(normalize=True).sort_index(kind="stable")
+    reference = shares.idxmax()
+    ordered = [reference, *(level for level in shares.index if level != reference)]
+    return [Column(f"{name}={level}", name, "level", str(level), center=float(shares[level])) for level in ordered]
+
+
+def _number_columns(values: pd.Series, spec: FeatureSpec) -> list[Column]:
+    """Return a scaled column, and one for missing values if there are any; none where nothing varies."""
+    numbers = _numbers(values, spec)
+    missing = float(np.isnan(numbers).mean())
+    columns = []
+    if missing < 1 and np.nanmax(numbers) > np.nanmin(numbers):
+        center, scale = float(np.nanmean(numbers)), float(np.nanstd(numbers))
+        columns.append(Column(spec.name, spec.name, "number", center=center, scale=scale))
+    if 0 < missing < 1:
+        columns.append(Column(f"{spec.name}={MISSING}", spec.name, "level", MISSING, center=missing))
+    return columns
+
+
+def _numbers(values: pd.Series, spec: FeatureSpec) -> Vector:
+    numbers: Vector = values.to_numpy(dtype=float, na_value=np.nan)
+    return np.log1p(numbers) if spec.log1p else numbers
+
+
+def _encode_number(values: pd.Series, spec: FeatureSpec, columns: list[Column]) -> Matrix:
+    numbers = _numbers(values, spec)
+    missing = np.isnan(numbers)
+    encoded = [
+        np.where(missing, 0.0, (numbers - column.center) / column.scale) if column.kind == "number" else missing
+        for column in columns
+    ]
+    return np.column_stack(encoded).astype(float)
+
+
+def _encode_levels(values: pd.Series, columns: list[Column], reference: str) -> Matrix:
+    levels = [str(column.level) for column in columns]
+    place = pd.Categorical(values.fillna(MISSING), categories=[*levels, reference]).codes
+    encoded = np.zeros((len(values), len(columns)))
+    has_column = (place >= 0) & (place < len(levels))
+    encoded[np.flatnonzero(has_column), place[has_column]] = 1.0
+    encoded[place < 0] = [column.center for column in columns]  # a level that training never saw
+    return encoded

@@ -1,0 +1,121 @@
+"""Every problem of a table, at once, by row and column and never by value."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from clinflu.data.schema import CohortSchema, FeatureSpec
+from clinflu.errors import LoaderError
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a table; ``row`` counts from 1 as the source does, 0 for the whole column."""
+
+    row: int
+    column: str
+    expected: str
+
+    def __str__(self) -> str:
+        """Where it is and what should stand there."""
+        place = f"row {self.row}, column {self.column!r}" if self.row else f"column {self.column!r}"
+        return f"{place}: {self.expected}"
+
+
+def require_columns(frame: pd.DataFrame, names: list[str] | tuple[str, ...], source: str) -> None:
+    """Raise if any of the columns is absent, naming all that are."""
+    absent = [name for name in names if name not in frame.columns]
+    if absent:
+        raise LoaderError(f"{source} lacks the columns {', '.join(absent)}; check that it is the right table")
+
+
+def validate(frame: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series) -> pd.DataFrame:
+    """Return the frame with its columns in the types of the schema.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns of the schema; numbers may still be text, missing values are NA.
+    schema : CohortSchema
+        What each column must hold.
+    source_rows : Series of int
+        For each row of the frame, its number in the source, for the messages.
+
+    Raises
+    ------
+    LoaderError
+        All problems in one message: row, column and what was expected, without the value found.
+    """
+    import pandera.pandas as pa
+
+    table = frame.reset_index(drop=True)
+    try:
+        return _pandera_schema(schema).validate(table, lazy=True).set_index(frame.index)
+    except pa.errors.SchemaErrors as error:
+        problems = _problems(error.failure_cases, schema, source_rows.reset_index(drop=True))
+    raise LoaderError(_message(problems))
+
+
+def _pandera_schema(schema: CohortSchema) -> "object":
+    import pandera.pandas as pa
+
+    columns = {spec.name: _pandera_column(spec) for spec in schema.features}
+    columns[schema.patient_id] = pa.Column(str, coerce=False, nullable=False)
+    columns[schema.encounter_id] = pa.Column(str, coerce=False, nullable=False, unique=True)
+    columns[schema.outcome] = pa.Column(float, pa.Check.isin([0.0, 1.0]), coerce=True, nullable=False)
+    return pa.DataFrameSchema(columns, strict="filter")
+
+
+def _pandera_column(spec: FeatureSpec) -> "object":
+    import pandera.pandas as pa
+
+    if spec.levels is None:
+        checks = [pa.Check.in_range(*spec.bounds)] if spec.bounds else [pa.Check.in_range(-1e300, 1e300)]
+        return pa.Column(float, checks, coerce=True, nullable=True)
+    return pa.Column(str, [pa.Check.isin(list(spec.levels))] if spec.levels else [], nullable=True)
+
+
+def _problems(cases: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series) -> list[Problem]:
+    """Turn pandera's failure cases into problems, one for each place, in the order of the source."""
+    coerced = cases["check"].astype(str).str.startswith("coerce")
+    broken_types = set(cases.loc[coerced, "column"])
+    found = {}
+    for case in cases.to_dict("records"):
+        column = case["column"] if case["column"] is not None else case["failure_case"]
+        if str(case["check"]).startswith("dtype") and column in broken_types:
+            continue
+        row = 0 if pd.isna(case["index"]) else int(source_rows.iloc[int(case["index"])])
+        found[(row, column)] = Problem(row, column, _expected(column, str(case["check"]), schema))
+    return [found[place] for place in sorted(found)]
+
+
+def _expected(column: str, check: str, schema: CohortSchema) -> str:
+    if check == "column_in_dataframe":
+        return "the column is absent"
+    if check == "field_uniqueness":
+        return "this encounter id stands more than once; keep one row for each encounter"
+    if check == "not_nullable":
+        return "missing, but every row needs it"
+    if column == schema.outcome:
+        return "expected 0 or 1"
+    if column in (schema.encounter_id, schema.patient_id):
+        return "expected text"
+    return _expected_value(schema.feature(column))
+
+
+def _expected_value(spec: FeatureSpec) -> str:
+    if spec.levels is not None:
+        return f"expected one of {', '.join(spec.levels)}" if spec.levels else "expected text"
+    unit = f" {spec.unit}" if spec.unit else ""
+    if spec.bounds is None:
+        return f"expected a finite number{unit}"
+    return f"expected a number from {spec.bounds[0]:g} to {spec.bounds[1]:g}{unit}"
+
+
+def _message(problems: list[Problem]) -> str:
+    shown = "; ".join(str(problem) for problem in problems[:SHOWN])
+    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return f"nothing was loaded: {count}: {shown}{more}. Mend the table or its description and load it again"

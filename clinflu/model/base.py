@@ -1,0 +1,115 @@
+"""What a model family must give, and what a fit holds."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import cho_solve
+
+from clinflu.data.arrays import Matrix, Vector
+
+if TYPE_CHECKING:
+    import torch
+
+
+class ModelFamily:
+    """A differentiable loss per encounter; everything else follows from it by ``torch.func`` in float64.
+
+    A new family writes ``loss``; closed forms may override the rest, and are tested against it. All values are
+    of the unpenalised loss, sum over rows of w_i l_i(theta).
+    """
+
+    name: str
+
+    def loss(self, theta: "torch.Tensor", x: "torch.Tensor", y: "torch.Tensor") -> "torch.Tensor":
+        """Return the loss of each row, (n,), for ``theta`` (p,), ``x`` (n, p) and ``y`` (n,)."""
+        raise NotImplementedError(f"{type(self).__name__} must define its loss")
+
+    def gradient(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> Vector:
+        """Return the gradient of the weighted loss, (p,)."""
+        from torch.func import grad
+
+        objective, at = self._objective(theta, x, y, weights)
+        return self._array(grad(objective)(at))
+
+    def hvp(self, theta: Vector, x: Matrix, y: Vector, weights: Vector, direction: Vector) -> Vector:
+        """Return the Hessian of the weighted loss times a direction, (p,)."""
+        import torch
+        from torch.func import grad, jvp
+
+        objective, at = self._objective(theta, x, y, weights)
+        tangent = torch.from_numpy(np.array(direction, dtype=float))
+        return self._array(jvp(grad(objective), (at,), (tangent,))[1])
+
+    def hessian(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> Matrix:
+        """Return the Hessian of the weighted loss, (p, p)."""
+        from torch.func import hessian
+
+        objective, at = self._objective(theta, x, y, weights)
+        return self._array(hessian(objective)(at))
+
+    def _objective(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> "tuple[object, torch.Tensor]":
+        import torch
+
+        at, rows, outcome, weight = (torch.from_numpy(np.array(a, dtype=float)) for a in (theta, x, y, weights))
+        return lambda free: (weight * self.loss(free, rows, outcome)).sum(), at
+
+    @staticmethod
+    def _array(tensor: "torch.Tensor") -> Vector:
+        array: Vector = tensor.detach().numpy()
+        return array
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A model at the minimum of sum_i w_i l_i(theta) + 1/2 theta' diag(penalty) theta.
+
+    Parameters
+    ----------
+    family : str
+        Name in ``FAMILIES``.
+    theta : (p,)
+        Coefficients.
+    penalty : (p,)
+        L2 penalty of each coefficient on the **summed** loss; 0 for a free intercept.
+    hessian : (p, p)
+        Of the penalised objective at theta.
+    gradient_norm : float
+        2-norm of the gradient of the objective, divided by the number of rows.
+    step_norm : float
+        max |H^-1 g|: how far theta still is from the optimum, in units of theta.
+    iterations : int
+        Newton or chord steps taken.
+    """
+
+    family: str
+    theta: Vector
+    penalty: Vector
+    hessian: Matrix
+    gradient_norm: float
+    step_norm: float
+    iterations: int
+
+    @cached_property
+    def cholesky(self) -> tuple[Matrix, bool]:
+        """Cholesky factor of the Hessian, as ``scipy.linalg.cho_solve`` takes it.
+
+        Raises
+        ------
+        SingularHessianError
+            The Hessian is not positive definite.
+        """
+        from clinflu.model.newton import factor
+
+        return factor(self.hessian)
+
+    def solve(self, rhs: Matrix) -> Matrix:
+        """Return H^-1 times a vector (p,) or the columns of a matrix (p, k)."""
+        solution: Matrix = cho_solve(self.cholesky, rhs, check_finite=False)
+        return solution
+
+    @property
+    def is_penalised(self) -> bool:
+        """Whether any coefficient is shrunk, so that its interval is not one of an unbiased estimate."""
+        return bool(np.any(self.penalty > 0))

@@ -1,0 +1,66 @@
+"""What must hold before a fit, and why one failed: each problem has a name and a remedy."""
+
+import numpy as np
+from scipy.linalg import qr
+from scipy.optimize import linprog
+
+from clinflu.data.arrays import Matrix, Vector
+from clinflu.errors import FitError, NonFiniteError, OneClassError, TooFewRowsError, TooLargeError
+
+LARGEST = 1e8
+COLLINEAR = 1e-10
+SEPARATION_MARGIN = 1e-7
+
+
+def check_fit_input(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> None:
+    """Raise the error that names what is wrong with the rows, if anything is.
+
+    Raises
+    ------
+    TooFewRowsError, NonFiniteError, TooLargeError, OneClassError, FitError
+    """
+    if x.ndim != 2 or y.shape != (len(x),) or weights.shape != (len(x),) or penalty.shape != (x.shape[1],):
+        raise FitError(
+            f"shapes do not match: x {x.shape}, y {y.shape}, weights {weights.shape}, penalty {penalty.shape}"
+        )
+    if not len(x) or not weights.any():
+        raise TooFewRowsError("there are no rows to fit; check the exclusions and the weights")
+    for name, values in (("x", x), ("the outcome", y), ("the weights", weights), ("the penalty", penalty)):
+        if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+            raise NonFiniteError(f"{name} holds missing (NaN) or infinite values; fill, encode or drop them")
+    if weights.min() < 0 or penalty.min() < 0:
+        raise FitError("weights and penalties cannot be negative; drop a row by giving it weight 0")
+    largest = max(x.max(initial=0.0), -x.min(initial=0.0))
+    if largest > LARGEST:
+        column = int(np.abs(x).max(axis=0).argmax())
+        raise TooLargeError(
+            f"column {column} holds values up to {largest:.1e}; check its unit, or scale it (limit {LARGEST:.0e})"
+        )
+    if not ((y == 0) | (y == 1)).all():
+        raise FitError("the outcome must be 0 or 1 in every row")
+    counted = y[weights > 0]
+    if counted.min() == counted.max():
+        raise OneClassError(f"all {len(counted):,} rows have the outcome {counted[0]:.0f}; a model needs both outcomes")
+
+
+def is_separated(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> bool:
+    """Whether some combination of unpenalised columns never contradicts the outcome, and sometimes supports it.
+
+    Then the likelihood has no maximum. Solved as a linear programme (Konis 2007): maximise sum z_i x_i' b
+    subject to z_i x_i' b >= 0 and |b_j| <= 1, with z_i = 1 for events and -1 otherwise.
+    """
+    counted = weights > 0
+    free = x[np.ix_(counted, penalty == 0)]
+    signed = free * np.where(y[counted] == 1, 1.0, -1.0)[:, None]
+    scale = np.abs(signed).max(axis=0)
+    signed = signed / np.where(scale > 0, scale, 1.0)
+    answer = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1))
+    return bool(answer.status == 0 and -answer.fun > SEPARATION_MARGIN)
+
+
+def collinear_columns(hessian: Matrix) -> list[int]:
+    """Return the columns that are, to rounding, combinations of the others."""
+    scale = np.sqrt(np.diagonal(hessian).clip(min=np.finfo(float).tiny))
+    _, r, order = qr(hessian / np.outer(scale, scale), pivoting=True)
+    diagonal = np.abs(np.diagonal(r))
+    return sorted(int(column) for column in order[diagonal < COLLINEAR * diagonal[0]])

@@ -1,0 +1,71 @@
+"""Logistic regression in closed form: y in {0, 1}, margin m = x' theta, risk p = 1 / (1 + exp(-m))."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit
+
+from clinflu.data.arrays import Matrix, Vector
+from clinflu.model.base import ModelFamily
+
+if TYPE_CHECKING:
+    import torch
+
+BLOCK_ROWS = 2048
+
+
+def risk(margin: Vector) -> Vector:
+    """Return P(event) at a margin in log-odds."""
+    p: Vector = expit(margin)
+    return p
+
+
+def row_loss(margin: Vector, y: Vector) -> Vector:
+    """Return the loss -y log p - (1 - y) log(1 - p) of each row, without overflow."""
+    loss: Vector = np.logaddexp(0.0, margin) - y * margin
+    return loss
+
+
+def curvature(p: Vector) -> Vector:
+    """Return p (1 - p), the second derivative of the loss with respect to the margin."""
+    return p * (1.0 - p)
+
+
+def weighted_gram(x: Matrix, d: Vector) -> Matrix:
+    r"""Return :math:`X^\top \mathrm{diag}(d) X` for d >= 0, in blocks of rows so that no copy of X is made."""
+    gram = np.zeros((x.shape[1], x.shape[1]))
+    root = np.sqrt(d)
+    for start in range(0, len(x), BLOCK_ROWS):
+        block = x[start : start + BLOCK_ROWS] * root[start : start + BLOCK_ROWS, None]
+        gram += block.T @ block
+    return gram
+
+
+class Logistic(ModelFamily):
+    """The binomial family with its canonical link; overrides every derivative by its closed form."""
+
+    name = "logistic"
+
+    def loss(self, theta: "torch.Tensor", x: "torch.Tensor", y: "torch.Tensor") -> "torch.Tensor":
+        """Return the cross-entropy of each row."""
+        import torch
+
+        margin = x @ theta
+        return torch.nn.functional.softplus(margin) - y * margin
+
+    def gradient(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> Vector:
+        """Return X' w (p - y)."""
+        gradient: Vector = (weights * (risk(x @ theta) - y)) @ x
+        return gradient
+
+    def hvp(self, theta: Vector, x: Matrix, y: Vector, weights: Vector, direction: Vector) -> Vector:  # noqa: ARG002
+        """Return X' diag(w s) X v; y does not enter."""
+        product: Vector = (weights * curvature(risk(x @ theta)) * (x @ direction)) @ x
+        return product
+
+    def hessian(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> Matrix:  # noqa: ARG002
+        """Return X' diag(w s) X; y does not enter."""
+        return weighted_gram(x, weights * curvature(risk(x @ theta)))
+
+
+LOGISTIC = Logistic()

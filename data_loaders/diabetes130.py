@@ -1,0 +1,177 @@
+"""UCI Diabetes 130-US hospitals 1999-2008 (Strack et al. 2014, doi:10.1155/2014/781670)."""
+
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from clinflu.data import Cohort, CohortSchema, Exclusion, FeatureSpec, Provenance, build_cohort
+from clinflu.data.validation import require_columns
+from clinflu.errors import LoaderError
+from data_loaders.diabetes130_codes import DESCRIPTIONS
+from data_loaders.fetch import fetched_diabetes130
+from data_loaders.icd9 import strack_group
+from data_loaders.reading import read_csv, read_member
+
+MEMBER = "diabetic_data.csv"
+MISSING = "?"
+OUTCOMES = ("<30", ">30", "NO")
+DIED = ("11", "19", "20", "21")
+HOSPICE = ("13", "14")
+MEDICATIONS = (
+    "metformin",
+    "repaglinide",
+    "nateglinide",
+    "chlorpropamide",
+    "glimepiride",
+    "acetohexamide",
+    "glipizide",
+    "glyburide",
+    "tolbutamide",
+    "pioglitazone",
+    "rosiglitazone",
+    "acarbose",
+    "miglitol",
+    "troglitazone",
+    "tolazamide",
+    "examide",
+    "citoglipton",
+    "insulin",
+    "glyburide-metformin",
+    "glipizide-metformin",
+    "glimepiride-pioglitazone",
+    "metformin-rosiglitazone",
+    "metformin-pioglitazone",
+)
+AGES = tuple(f"[{start}-{start + 10})" for start in range(0, 100, 10))
+DIAGNOSES = {"diag_1": "Primary diagnosis", "diag_2": "Second diagnosis", "diag_3": "Third diagnosis"}
+
+SCHEMA = CohortSchema(
+    encounter_id="encounter_id",
+    patient_id="patient_nbr",
+    outcome="readmitted_30d",
+    features=(
+        FeatureSpec("age", "Age", levels=AGES),
+        FeatureSpec("gender", "Gender", levels=()),
+        FeatureSpec("race", "Race", levels=()),
+        FeatureSpec("admission_type_id", "Admission type", levels=()),
+        FeatureSpec("admission_source_id", "Admission source", levels=()),
+        FeatureSpec("discharge_disposition_id", "Discharged to", levels=()),
+        FeatureSpec("medical_specialty", "Specialty", levels=()),
+        FeatureSpec("time_in_hospital", "Length of stay", unit="days", bounds=(1, 14)),
+        FeatureSpec("num_lab_procedures", "Laboratory tests", unit="tests", bounds=(0, 1000)),
+        FeatureSpec("num_procedures", "Procedures other than laboratory tests", unit="procedures", bounds=(0, 100)),
+        FeatureSpec("num_medications", "Distinct medications", unit="medications", bounds=(0, 500)),
+        FeatureSpec("number_outpatient", "Outpatient visits, year before", unit="visits", bounds=(0, 400), log1p=True),
+        FeatureSpec("number_emergency", "Emergency visits, year before", unit="visits", bounds=(0, 400), log1p=True),
+        FeatureSpec("number_inpatient", "Inpatient stays, year before", unit="stays", bounds=(0, 400), log1p=True),
+        FeatureSpec("number_diagnoses", "Diagnoses", unit="diagnoses", bounds=(0, 100)),
+        *(FeatureSpec(name, label, levels=()) for name, label in DIAGNOSES.items()),
+        FeatureSpec("max_glu_serum", "Glucose serum test", levels=("None", "Norm", ">200", ">300")),
+        FeatureSpec("A1Cresult", "HbA1c", levels=("None", "Norm", ">7", ">8")),
+        *(FeatureSpec(name, name.capitalize(), levels=("No", "Steady", "Up", "Down")) for name in MEDICATIONS),
+        FeatureSpec("change", "Change of diabetes medication", levels=("No", "Ch")),
+        FeatureSpec("diabetesMed", "Any diabetes medication", levels=("No", "Yes")),
+    ),
+    subgroups=(
+        "age",
+        "gender",
+        "race",
+        "admission_type_id",
+        "admission_source_id",
+        "discharge_disposition_id",
+        "medical_specialty",
+        "diag_1",
+    ),
+)
+
+
+def recognises(source: Path) -> bool:
+    """Whether the zip, folder or file name holds ``diabetic_data.csv``."""
+    if source.is_dir():
+        return any(source.rglob(MEMBER))
+    if not zipfile.is_zipfile(source):
+        return source.name == MEMBER or (source.suffix == ".zip" and "diabetes" in source.name)
+    with zipfile.ZipFile(source) as archive:
+        return any(PurePosixPath(name).name == MEMBER for name in archive.namelist())
+
+
+def load(source: Path | None) -> Cohort:
+    """Read the zip, the csv or a folder into one row for each encounter that could end in a readmission.
+
+    Parameters
+    ----------
+    source : Path, optional
+        By default what ``clinflu data fetch diabetes130`` has put on this machine.
+
+    Raises
+    ------
+    LoaderError
+        The table cannot be read, or holds values that it should not; all problems in one message.
+    """
+    source = source or fetched_diabetes130()
+    raw, sha256 = read_raw(source)
+    return cohort_from_raw(raw, Provenance(source.name, sha256, "diabetes130", len(raw)))
+
+
+def read_raw(source: Path) -> tuple[pd.DataFrame, str]:
+    """Return the table as it is published, all 50 columns as text, and the sha256 of its file.
+
+    ``"?"`` is missing; the literal ``"None"`` (test not done) is a level and stays.
+    """
+    content, sha256 = read_member(source, MEMBER)
+    raw = read_csv(content, source.name, missing=MISSING)
+    require_columns(raw, _published_columns(), source.name)
+    return raw, sha256
+
+
+def cohort_from_raw(raw: pd.DataFrame, provenance: Provenance) -> Cohort:
+    """Return a table of the published 50 columns as a cohort.
+
+    Codes become their descriptions, diagnoses their Strack groups; patients who died or went to a hospice
+    cannot be readmitted and are excluded with their counts. The label is ``readmitted == "<30"``.
+
+    Raises
+    ------
+    LoaderError
+        An outcome that is none of ``<30``, ``>30`` and ``NO``, an unknown code, or values that break the schema.
+    """
+    rows_in_file = pd.Series(range(2, len(raw) + 2), index=raw.index)  # row 1 is the header
+    _require_known(raw["readmitted"], OUTCOMES, rows_in_file)
+    died, hospice = (raw["discharge_disposition_id"].isin(codes) for codes in (DIED, HOSPICE))
+    at_risk = raw[~(died | hospice)]
+    described = {name: _describe(at_risk[name], rows_in_file) for name in DESCRIPTIONS}
+    grouped = {name: strack_group(at_risk[name]) for name in DIAGNOSES}
+    rows = at_risk.assign(**described, **grouped, readmitted_30d=(at_risk["readmitted"] == "<30").astype(float))
+    exclusions = (
+        Exclusion("died in hospital", int(died.sum())),
+        Exclusion("discharged to a hospice", int(hospice.sum())),
+    )
+    flow = Provenance(
+        provenance.source,
+        provenance.sha256,
+        provenance.loader,
+        provenance.rows_read,
+        (*provenance.exclusions, *exclusions),
+        simulated=provenance.simulated,
+    )
+    return build_cohort(rows, SCHEMA, flow, source_rows=rows_in_file[at_risk.index])
+
+
+def _published_columns() -> list[str]:
+    return [SCHEMA.encounter_id, SCHEMA.patient_id, *SCHEMA.feature_names, "readmitted"]
+
+
+def _describe(codes: pd.Series, rows_in_file: pd.Series) -> pd.Series:
+    descriptions = DESCRIPTIONS[str(codes.name)]
+    _require_known(codes.dropna(), tuple(descriptions), rows_in_file)
+    return codes.map(descriptions)
+
+
+def _require_known(values: pd.Series, known: tuple[str, ...], rows_in_file: pd.Series) -> None:
+    unknown = values[~values.isin(known)]
+    if len(unknown):
+        raise LoaderError(
+            f"nothing was loaded: column {values.name!r} holds a value that the table does not define in {len(unknown):,} "
+            f"rows, the first in row {rows_in_file[unknown.index[0]]}; is the file complete?"
+        )
