@@ -1,6 +1,7 @@
 """Every problem of a table, at once, by row and column and never by value."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -50,45 +51,86 @@ def validate(frame: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series) 
     """
     import pandera.pandas as pa
 
-    table = frame.reset_index(drop=True)
+    source_rows = source_rows.reset_index(drop=True)
+    table, unreadable = _readable(frame.reset_index(drop=True), schema)
+    found = _unreadable_problems(unreadable, schema, source_rows)
     try:
-        return _pandera_schema(schema).validate(table, lazy=True).set_index(frame.index)
+        valid = _pandera_schema(schema).validate(table, lazy=True)
     except pa.errors.SchemaErrors as error:
-        problems = _problems(error.failure_cases, schema, source_rows.reset_index(drop=True))
-    raise LoaderError(_message(problems))
+        found = _problems(error.failure_cases, schema, source_rows) | found
+    if found:
+        raise LoaderError(_message([found[place] for place in sorted(found)]))
+    texts = [schema.encounter_id, schema.patient_id, *(spec.name for spec in schema.categories)]
+    typed: pd.DataFrame = valid.astype(dict.fromkeys(texts, "str")).set_index(frame.index)
+    return typed
 
 
-def _pandera_schema(schema: CohortSchema) -> "object":
+def _readable(table: pd.DataFrame, schema: CohortSchema) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
+    """Return the table with its numbers read, and by column which rows hold something that is no number.
+
+    Every column comes through, so that one unreadable cell hides no other problem.
+    """
+    columns = {str(name): values for name, values in table.items()}
+    unreadable = {}
+    for name in columns.keys() & {schema.encounter_id, schema.patient_id}:
+        columns[name] = columns[name].replace("", None)
+    for name in columns.keys() & {spec.name for spec in schema.categories}:
+        columns[name] = _plain_text(columns[name])
+    for name in columns.keys() & {schema.outcome, *(spec.name for spec in schema.features if not spec.is_category)}:
+        numbers = _number(columns[name])
+        unreadable[name] = numbers.isna() & columns[name].notna()
+        columns[name] = numbers
+    return pd.DataFrame(columns), unreadable
+
+
+def _plain_text(values: pd.Series) -> pd.Series:
+    return values.astype(object) if isinstance(values.dtype, pd.CategoricalDtype) else values
+
+
+def _number(values: pd.Series) -> pd.Series:
+    """Read numbers out of numbers or text; a date, for one, is none."""
+    if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_string_dtype(values) or values.dtype == object):
+        return pd.Series(float("nan"), index=values.index)
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=float("nan"))
+    return pd.Series(numbers, index=values.index)
+
+
+def _unreadable_problems(
+    unreadable: dict[str, pd.Series], schema: CohortSchema, source_rows: pd.Series
+) -> dict[tuple[int, str], Problem]:
+    return {
+        (row, column): Problem(row, column, _expected(column, "number", schema))
+        for column, rows in unreadable.items()
+        for row in source_rows[rows].astype(int)
+    }
+
+
+def _pandera_schema(schema: CohortSchema) -> Any:
     import pandera.pandas as pa
 
     columns = {spec.name: _pandera_column(spec) for spec in schema.features}
-    columns[schema.patient_id] = pa.Column(str, coerce=False, nullable=False)
-    columns[schema.encounter_id] = pa.Column(str, coerce=False, nullable=False, unique=True)
-    columns[schema.outcome] = pa.Column(float, pa.Check.isin([0.0, 1.0]), coerce=True, nullable=False)
+    columns[schema.patient_id] = pa.Column(str, nullable=False)
+    columns[schema.encounter_id] = pa.Column(str, nullable=False, unique=True)
+    columns[schema.outcome] = pa.Column(float, pa.Check.isin([0.0, 1.0]), nullable=False)
     return pa.DataFrameSchema(columns, strict="filter")
 
 
-def _pandera_column(spec: FeatureSpec) -> "object":
+def _pandera_column(spec: FeatureSpec) -> Any:
     import pandera.pandas as pa
 
     if spec.levels is None:
-        checks = [pa.Check.in_range(*spec.bounds)] if spec.bounds else [pa.Check.in_range(-1e300, 1e300)]
-        return pa.Column(float, checks, coerce=True, nullable=True)
+        return pa.Column(float, pa.Check.in_range(*(spec.bounds or (-1e300, 1e300))), nullable=True)
     return pa.Column(str, [pa.Check.isin(list(spec.levels))] if spec.levels else [], nullable=True)
 
 
-def _problems(cases: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series) -> list[Problem]:
-    """Turn pandera's failure cases into problems, one for each place, in the order of the source."""
-    coerced = cases["check"].astype(str).str.startswith("coerce")
-    broken_types = set(cases.loc[coerced, "column"])
+def _problems(cases: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series) -> dict[tuple[int, str], Problem]:
+    """Turn pandera's failure cases into problems, one for each place."""
     found = {}
     for case in cases.to_dict("records"):
         column = case["column"] if case["column"] is not None else case["failure_case"]
-        if str(case["check"]).startswith("dtype") and column in broken_types:
-            continue
         row = 0 if pd.isna(case["index"]) else int(source_rows.iloc[int(case["index"])])
         found[(row, column)] = Problem(row, column, _expected(column, str(case["check"]), schema))
-    return [found[place] for place in sorted(found)]
+    return found
 
 
 def _expected(column: str, check: str, schema: CohortSchema) -> str:

@@ -1,0 +1,203 @@
+"""From one prediction to the patients, features and subgroups that taught it to the model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from clinflu.analysis.carriers import carriers
+from clinflu.analysis.mistakes import EXPECTED, SURPRISING, check_threshold, kinds
+from clinflu.analysis.similar import similar_encounters
+from clinflu.analysis.subgroup_support import subgroup_support
+from clinflu.data.cohort import Provenance
+from clinflu.influence.decomposition import attribution
+from clinflu.influence.interval import Interval, risk_interval
+from clinflu.influence.refit import Change, refit_each
+from clinflu.influence.result import PERCENT, Influence
+from clinflu.model.logistic import risk
+from clinflu.study import Study
+
+SHOWN = 10
+FEW_PATIENTS_MOVE_PP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What removing the patients that pushed hardest toward the error does, all of them at once."""
+
+    encounters: int
+    risk_change_refit_pp: float
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One prediction, explained and proved.
+
+    Parameters
+    ----------
+    encounter_id : str
+    role : str
+        ``"audited"``, ``"confirm"`` or ``"training"``: which part of the cohort it belongs to.
+    risk, margin, threshold : float
+        Predicted risk (share of 1), its log-odds, and the risk from which the model alerts.
+    outcome : int
+        What happened.
+    kind : str
+        ``"missed"``, ``"false alarm"`` or ``"right"``.
+    interval : Interval
+        Of the risk.
+    similar_encounters : int
+        How many audited encounters at the nearest risks were looked at.
+    similar_event_rate : float
+        Share of them that had the event.
+    verdict : str
+        ``"surprising"`` or ``"expected at this risk"``.
+    baseline_risk : float
+        Of the average training encounter; the attribution starts there.
+    attribution : DataFrame
+        By recorded variable: what was recorded, log-odds added, and their share of the risk in percentage points.
+    influence : Influence
+        Of every training encounter.
+    pushed_toward_error, pushed_against : DataFrame
+        The ten strongest each way: estimate and refit, and the recorded variables that carry the influence.
+    together : Together
+        The ten that pushed toward the error removed at once, refitted.
+    subgroups : DataFrame
+        Training subgroups that the prediction leans on, refitted.
+    provenance : Provenance
+    outcome_label : str
+    notes : tuple of str
+        About the model, to be shown with every number.
+    """
+
+    encounter_id: str
+    role: str
+    risk: float
+    margin: float
+    threshold: float
+    outcome: int
+    kind: str
+    interval: Interval
+    similar_encounters: int
+    similar_event_rate: float
+    verdict: str
+    baseline_risk: float
+    attribution: pd.DataFrame
+    influence: Influence
+    pushed_toward_error: pd.DataFrame
+    pushed_against: pd.DataFrame
+    together: Together
+    subgroups: pd.DataFrame
+    provenance: Provenance
+    outcome_label: str
+    notes: tuple[str, ...]
+
+    @property
+    def concentration(self) -> float:
+        """About how many patients carry half of the squared influence."""
+        return self.influence.concentration
+
+    @property
+    def few_patients_explain(self) -> bool:
+        """Whether the ten strongest together move the refitted risk by a percentage point or more."""
+        return abs(self.together.risk_change_refit_pp) >= FEW_PATIENTS_MOVE_PP
+
+
+def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Trace:
+    """Explain one prediction.
+
+    Parameters
+    ----------
+    study : Study
+    encounter_id : str
+    threshold : float, optional
+        Risk from which the model alerts; by default the 90th percentile of the training risks.
+
+    Raises
+    ------
+    DataError
+        No such encounter.
+    TrustError
+        The fit is such that influence means nothing.
+    """
+    study.require_trust()
+    limit = study.threshold if threshold is None else check_threshold(threshold)
+    row = study.row(encounter_id)
+    influence = influence_on(study, encounter_id)
+    toward, against = influence.rows_toward_error(SHOWN), influence.rows_against_error(SHOWN)
+    changes = [Change.removal(study.train, np.array([one])) for one in (*toward, *against)]
+    *single, together = refit_each(study.train, [*changes, Change.removal(study.train, toward)])
+    similar = similar_encounters(study, np.array([row]))
+    outcome = study.design.y[row]
+    baseline, parts = _attribution(study, row)
+    return Trace(
+        encounter_id=str(encounter_id),
+        role=_role(study, row),
+        risk=float(study.risks[row]),
+        margin=float(study.margins[row]),
+        threshold=limit,
+        outcome=int(outcome),
+        kind=str(kinds(study.risks[[row]], study.design.y[[row]], limit)[0]),
+        interval=risk_interval(study.train, study.design.x[row]),
+        similar_encounters=similar.count,
+        similar_event_rate=float(similar.event_rate[0]),
+        verdict=SURPRISING if similar.surprising[0] else EXPECTED,
+        baseline_risk=baseline,
+        attribution=parts,
+        influence=influence,
+        pushed_toward_error=_with_carriers(study, influence, toward, influence.refitted(toward, single[: len(toward)])),
+        pushed_against=_with_carriers(study, influence, against, influence.refitted(against, single[len(toward) :])),
+        together=Together(
+            len(toward), float(influence.risk_change_pp(influence.margin_change_refit([together]))[0])
+        ),
+        subgroups=subgroup_support(study, influence, toward),
+        provenance=study.cohort.provenance,
+        outcome_label=study.cohort.schema.outcome_label,
+        notes=study.notes,
+    )
+
+
+def influence_on(study: Study, encounter_id: str) -> Influence:
+    """Return the influence of every training encounter on one prediction; one solve and one product with X."""
+    study.require_trust()
+    row = study.row(encounter_id)
+    same = study.design.patient_ids[study.split.train] == study.design.patient_ids[row]
+    return Influence(
+        str(encounter_id), study.train_ids, study.train, study.design.x[row], float(study.design.y[row]), np.asarray(same)
+    )
+
+
+def _role(study: Study, row: int) -> str:
+    if row in study.split.train:
+        return "training"
+    return "audited" if row in study.split.audited else "confirm"
+
+
+def _attribution(study: Study, row: int) -> tuple[float, pd.DataFrame]:
+    """Return the baseline risk and what each recorded variable adds, largest first."""
+    design = study.design
+    baseline, parts = attribution(
+        study.model.theta, design.x[row], study.train.mean, has_intercept=design.has_intercept
+    )
+    recorded = study.cohort.frame.iloc[row]
+    frame = pd.DataFrame({"variable": design.variable_names, "log_odds": design.fold(parts)})
+    frame = frame[frame["variable"].isin(study.cohort.schema.feature_names)]
+    total = float(parts.sum())
+    gained = float(study.risks[row]) - float(risk(np.float64(baseline)))
+    share = gained / total if total else 0.0
+    specs = [study.cohort.schema.feature(name) for name in frame["variable"]]
+    frame = frame.assign(
+        label=[spec.label for spec in specs],
+        recorded=[recorded[spec.name] for spec in specs],
+        unit=[spec.unit for spec in specs],
+        risk_pp=PERCENT * share * frame["log_odds"],
+    )
+    order = frame["log_odds"].abs().sort_values(ascending=False, kind="stable").index
+    return float(risk(np.float64(baseline))), frame.loc[order].reset_index(drop=True)
+
+
+def _with_carriers(study: Study, influence: Influence, rows: np.ndarray, frame: pd.DataFrame) -> pd.DataFrame:
+    inverse_hvp = study.model.solve(influence.x_audited)
+    return frame.assign(carried_by=[carriers(study, int(row), inverse_hvp) for row in rows])
+
+

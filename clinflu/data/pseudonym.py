@@ -1,0 +1,67 @@
+"""Names for encounters and patients that mean nothing outside this user's machine."""
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+KEY_BYTES = 32
+NAME_LENGTH = 8
+KEY_FILE = "pseudonym.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonyms:
+    """Keyed names: the same id has the same name as long as the key is the same, and no name leads back.
+
+    Parameters
+    ----------
+    key : bytes
+        Secret of this user; never part of any output.
+    """
+
+    key: bytes
+
+    def __repr__(self) -> str:
+        """Keep the key out of tracebacks and notebooks."""
+        return "Pseudonyms(key=secret)"
+
+    @classmethod
+    def of_this_user(cls) -> Self:
+        """Read this user's key, or make one that only this user can read; without a home, one for this run."""
+        import platformdirs
+
+        path = Path(platformdirs.user_config_dir("clinflu")) / KEY_FILE
+        try:
+            return cls(_read_or_make(path))
+        except OSError:
+            return cls(secrets.token_bytes(KEY_BYTES))
+
+    def encounter(self, encounter_id: str) -> str:
+        """Return the name of an encounter, such as ``"E-K3QX7A2M"``."""
+        return f"E-{self._name('encounter', encounter_id)}"
+
+    def patient(self, patient_id: str) -> str:
+        """Return the name of a patient, such as ``"P-7YHB2C4D"``."""
+        return f"P-{self._name('patient', patient_id)}"
+
+    def _name(self, kind: str, identifier: str) -> str:
+        digest = hmac.new(self.key, f"{kind}:{identifier}".encode(), hashlib.sha256).digest()
+        return base64.b32encode(digest).decode()[:NAME_LENGTH]
+
+
+def _read_or_make(path: Path) -> bytes:
+    if path.exists():
+        key = path.read_bytes()
+        if len(key) == KEY_BYTES:
+            return key
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = secrets.token_bytes(KEY_BYTES)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(key)
+    return key

@@ -1,0 +1,1 @@
+"""Influence of training encounters on a prediction: pure functions, arrays in and arrays out."""

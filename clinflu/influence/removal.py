@@ -1,0 +1,89 @@
+"""Effect of removing one training encounter on one audited encounter."""
+
+import numpy as np
+
+from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.influence.training import TrainingRows
+from clinflu.model.logistic import risk, row_loss
+
+
+def removal_effect(train: TrainingRows, x_audited: Vector) -> Vector:
+    r"""First-order change of an audited margin when each training encounter is removed.
+
+    .. math:: \Delta m_i = - w_i r_i \, \tilde x_t^\top H^{-1} \tilde x_i
+
+    One solve and one product with X.
+
+    Parameters
+    ----------
+    train : TrainingRows
+        The fit; ``H`` is the Hessian of the summed loss plus penalty.
+    x_audited : (p,)
+
+    Returns
+    -------
+    (n,), log-odds
+        Positive: without that encounter the audited risk would be higher.
+
+    References
+    ----------
+    Koh & Liang (2017), arXiv:1703.04730, Eq. 2.
+    """
+    return -train.residual * (train.x @ train.model.solve(x_audited))
+
+
+def one_step(train: TrainingRows, first_order: Vector) -> Vector:
+    r"""Correct first-order changes by leverage: one Newton step without that encounter.
+
+    .. math:: \Delta m_i / (1 - h_i)
+
+    Parameters
+    ----------
+    train : TrainingRows
+    first_order : (n,)
+        From :func:`removal_effect`.
+
+    Returns
+    -------
+    (n,), log-odds
+
+    References
+    ----------
+    Pregibon (1981), doi:10.1214/aos/1176345513. Not exact: the refit is.
+    """
+    return first_order / (1.0 - train.leverage)
+
+
+def loss_change(first_order: Vector, margin_audited: float, y_audited: float) -> Vector:
+    r"""First-order change of the audited loss when each training encounter is removed.
+
+    .. math:: w_i r_t r_i \, \tilde x_t^\top H^{-1} \tilde x_i
+
+    Returns
+    -------
+    (n,), nats
+        Negative: the encounter is harmful, since the prediction is better without it.
+    """
+    return -(y_audited - float(risk(np.float64(margin_audited)))) * first_order
+
+
+def exact_risk_change(margin_audited: float, margin_change: Vector) -> Vector:
+    """Return the change of risk that belongs to a change of margin, (n,), as a share of 1."""
+    return risk(margin_audited + margin_change) - risk(np.float64(margin_audited))
+
+
+def exact_loss_change(margin_audited: float, margin_change: Vector, y_audited: float) -> Vector:
+    """Return the change of the audited loss that belongs to a change of margin, (n,), in nats."""
+    before = row_loss(np.float64(margin_audited), np.float64(y_audited))
+    return row_loss(margin_audited + margin_change, np.float64(y_audited)) - before
+
+
+def sum_by_patient(values: Vector, patients: Rows) -> Vector:
+    """Add up the values of each patient's encounters, (C,)."""
+    total: Vector = np.bincount(patients, weights=values)
+    return total
+
+
+def removal_effects(train: TrainingRows, x_audited: Matrix) -> Matrix:
+    """First-order margin changes for a block of audited rows (t, p) at once: (t, n), log-odds."""
+    return -(x_audited @ train.model.solve(np.ascontiguousarray(train.x.T))) * train.residual

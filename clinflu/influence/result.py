@@ -1,0 +1,183 @@
+"""The influence of every training encounter on one prediction, addressed by encounter id."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from clinflu.data.arrays import Flags, Rows, Vector
+from clinflu.errors import DataError
+from clinflu.influence.interval import concentration
+from clinflu.influence.refit import Change, Refitted, refit_each
+from clinflu.influence.removal import (
+    exact_loss_change,
+    exact_risk_change,
+    one_step,
+    removal_effect,
+    sum_by_patient,
+)
+from clinflu.influence.training import TrainingRows
+from clinflu.model.logistic import risk
+
+PERCENT = 100.0
+
+
+@dataclass(frozen=True)
+class Influence:
+    """What removing training encounters would do to one prediction: estimates of all, refits of those asked for.
+
+    Parameters
+    ----------
+    audited_id : str
+    train_ids : Index, (n,)
+    train : TrainingRows
+    x_audited : (p,)
+    y_audited : float
+    same_patient : (n,) bool
+        Training encounters of the audited patient.
+    """
+
+    audited_id: str
+    train_ids: pd.Index
+    train: TrainingRows
+    x_audited: Vector
+    y_audited: float
+    same_patient: Flags
+
+    def __post_init__(self) -> None:
+        if len(self.train_ids) != len(self.train.x) or self.same_patient.shape != (len(self.train.x),):
+            raise ValueError(f"{len(self.train_ids)} ids for {len(self.train.x)} training encounters")
+
+    @property
+    def margin(self) -> float:
+        """The audited log-odds."""
+        return float(self.x_audited @ self.train.model.theta)
+
+    @cached_property
+    def first_order(self) -> Vector:
+        """First-order margin change of each removal, (n,), log-odds."""
+        return removal_effect(self.train, self.x_audited)
+
+    @cached_property
+    def margin_change(self) -> Vector:
+        """Leverage-corrected margin change of each removal, (n,), log-odds."""
+        return one_step(self.train, self.first_order)
+
+    @cached_property
+    def concentration(self) -> float:
+        """About how many patients carry half of the squared influence."""
+        return concentration(self.margin_change, self.train.patients)
+
+    @property
+    def toward_error(self) -> Vector:
+        """How far each encounter pushed the margin away from what happened, (n,), log-odds."""
+        residual = self.y_audited - float(risk(np.float64(self.margin)))
+        return np.sign(residual) * self.margin_change
+
+    def margin_change_of(self, encounter_id: str) -> float:
+        """Return the estimated margin change of removing one training encounter, log-odds."""
+        return float(self.margin_change[self.position(encounter_id)])
+
+    def position(self, encounter_id: str) -> int:
+        """Return where an encounter stands among the training rows, or raise DataError."""
+        found = self.train_ids.get_indexer(pd.Index([str(encounter_id)]))[0]
+        if found < 0:
+            raise DataError("that encounter did not teach the model: it is not among the training encounters")
+        return int(found)
+
+    def strongest_rows(self, k: int) -> Rows:
+        """Return the positions of the k encounters with the largest effect of either sign."""
+        return _largest(np.abs(self.margin_change), k)
+
+    def rows_toward_error(self, k: int) -> Rows:
+        """Return the positions of the k encounters that pushed hardest toward the error, if so many did."""
+        return _largest_positive(self.toward_error, k)
+
+    def rows_against_error(self, k: int) -> Rows:
+        """Return the positions of the k encounters that pushed hardest against the error, if so many did."""
+        return _largest_positive(-self.toward_error, k)
+
+    def strongest(self, k: int = 10) -> pd.DataFrame:
+        """Return the k encounters with the largest effect, each estimate beside its refit."""
+        return self.refitted(self.strongest_rows(k))
+
+    def low_leverage(self, k: int = 10) -> pd.DataFrame:
+        """Return the strongest k of the half of the encounters with the least leverage."""
+        low = np.flatnonzero(self.train.leverage <= np.median(self.train.leverage))
+        return self.refitted(low[_largest(np.abs(self.margin_change[low]), k)])
+
+    def patients(self, k: int = 10) -> pd.DataFrame:
+        """Return the k patients with the largest effect when all their encounters are removed together."""
+        totals = sum_by_patient(self.margin_change, self.train.patients)
+        chosen = _largest(np.abs(totals), k)
+        groups = [np.flatnonzero(self.train.patients == patient) for patient in chosen]
+        refits = refit_each(self.train, [Change.removal(self.train, rows) for rows in groups])
+        return pd.DataFrame(
+            {
+                "encounters": [tuple(self.train_ids[rows]) for rows in groups],
+                **self._effects(totals[chosen], refits),
+            }
+        )
+
+    def refitted(self, rows: Rows, refits: list[Refitted] | None = None) -> pd.DataFrame:
+        """Return estimates and refits of removing each of these encounters, one at a time.
+
+        Parameters
+        ----------
+        rows : (k,)
+            Positions among the training rows.
+        refits : list of Refitted, optional
+            Where they are known already.
+
+        Returns
+        -------
+        DataFrame
+            Index: encounter id. Changes of risk in percentage points, of the margin in log-odds, of the loss in
+            nats; positive: without that encounter the value would be higher.
+        """
+        if refits is None:
+            refits = refit_each(self.train, [Change.removal(self.train, np.array([row])) for row in rows])
+        counts = np.bincount(self.train.patients)
+        frame = pd.DataFrame(
+            {
+                "outcome": self.train.y[rows].astype(int),
+                "margin_change_first_order": self.first_order[rows],
+                **self._effects(self.margin_change[rows], refits),
+                "toward_error": self.toward_error[rows] > 0,
+                "leverage": self.train.leverage[rows],
+                "same_patient": self.same_patient[rows],
+                "patient_encounters": counts[self.train.patients[rows]],
+            },
+            index=self.train_ids[rows],
+        )
+        return frame.rename_axis("encounter_id")
+
+    def margin_change_refit(self, refits: list[Refitted]) -> Vector:
+        """Return the change of the audited margin under each refit, log-odds."""
+        return np.array([self.x_audited @ (one.theta - self.train.model.theta) for one in refits])
+
+    def risk_change_pp(self, margin_change: Vector) -> Vector:
+        """Return the change of the audited risk that belongs to a change of its margin, percentage points."""
+        return PERCENT * exact_risk_change(self.margin, margin_change)
+
+    def _effects(self, estimate: Vector, refits: list[Refitted]) -> dict[str, Vector]:
+        truth = self.margin_change_refit(refits)
+        return {
+            "margin_change_estimate": estimate,
+            "margin_change_refit": truth,
+            "risk_change_estimate_pp": self.risk_change_pp(estimate),
+            "risk_change_refit_pp": self.risk_change_pp(truth),
+            "loss_change_estimate": exact_loss_change(self.margin, estimate, self.y_audited),
+            "loss_change_refit": exact_loss_change(self.margin, truth, self.y_audited),
+        }
+
+
+def _largest(values: Vector, k: int) -> Rows:
+    """Return the positions of the k largest values, largest first; ties in their order."""
+    return np.argsort(-values, kind="stable")[:k]
+
+
+def _largest_positive(values: Vector, k: int) -> Rows:
+    chosen = _largest(values, k)
+    return chosen[values[chosen] > 0]

@@ -1,0 +1,73 @@
+"""A fitted model at the rows that it was fitted on: what every formula starts from."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.model.base import FittedModel
+from clinflu.model.logistic import BLOCK_ROWS, curvature, risk
+from clinflu.model.newton import fit_logistic
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The model and its training rows, each quantity computed once.
+
+    Parameters
+    ----------
+    model : FittedModel
+        At its optimum on these rows.
+    x : (n, p)
+        Column 0 the intercept if there is one.
+    y, weights : (n,)
+    patients : (n,) int
+        Code of the patient of each encounter, 0 to C - 1.
+    """
+
+    model: FittedModel
+    x: Matrix
+    y: Vector
+    weights: Vector
+    patients: Rows
+
+    @classmethod
+    def fit(cls, x: Matrix, y: Vector, weights: Vector, penalty: Vector, patients: Rows | None = None) -> Self:
+        """Fit a logistic model from cold; without patients, each row is a patient of its own."""
+        codes = np.arange(len(x)) if patients is None else patients
+        return cls(fit_logistic(x, y, weights, penalty), x, y, weights, codes)
+
+    @cached_property
+    def risk(self) -> Vector:
+        """p_i, (n,)."""
+        return risk(self.x @ self.model.theta)
+
+    @cached_property
+    def residual(self) -> Vector:
+        """w_i (y_i - p_i), (n,)."""
+        return self.weights * (self.y - self.risk)
+
+    @cached_property
+    def curvature(self) -> Vector:
+        """w_i p_i (1 - p_i), (n,)."""
+        return self.weights * curvature(self.risk)
+
+    @cached_property
+    def leverage(self) -> Vector:
+        """h_i = w_i s_i x_i' H^-1 x_i, (n,); they add up to the effective number of parameters."""
+        lower, _ = self.model.cholesky
+        quadratic = np.empty(len(self.x))
+        for start in range(0, len(self.x), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            half = solve_triangular(lower, self.x[block].T, lower=True, check_finite=False)
+            quadratic[block] = np.einsum("pn,pn->n", half, half)
+        return self.curvature * quadratic
+
+    @cached_property
+    def mean(self) -> Vector:
+        """Weighted mean of each column, (p,)."""
+        mean: Vector = self.weights @ self.x / self.weights.sum()
+        return mean
