@@ -291,7 +291,9 @@ class _Run:
 
     def _past_patients(self, rows: Rows, change: Vector) -> tuple[PastPatient, ...]:
         refits = refit_each(self._modified, [Change.removal(self._modified, np.array([row])) for row in rows])
-        return tuple(self._past_patient(int(row), float(change[row]), one) for row, one in zip(rows, refits, strict=True))
+        return tuple(
+            self._past_patient(int(row), float(change[row]), one) for row, one in zip(rows, refits, strict=True)
+        )
 
     def _past_patient(self, row: int, change: float, refitted: Refitted) -> PastPatient:
         margin_change = self._x_test[self._position] @ (refitted.theta - self._modified.model.theta)
@@ -341,8 +343,4 @@ class _Run:
     def _test_children(self) -> tuple[TestChild, ...]:
         before, after = self._risks
         positions = np.flatnonzero(self._protocol.is_child(self._protocol.test))
-        return tuple(
-            TestChild(int(k), bool(self._y_test[k]), float(before[k]), float(after[k])) for k in positions
-        )
-
-
+        return tuple(TestChild(int(k), bool(self._y_test[k]), float(before[k]), float(after[k])) for k in positions)

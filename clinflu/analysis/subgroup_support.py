@@ -38,7 +38,8 @@ def training_subgroups(study: Study) -> tuple[TrainingSubgroup, ...]:
         codes, levels = pd.factorize(values, sort=True)
         label = study.cohort.schema.feature(name).label
         found += [
-            TrainingSubgroup(name, label, str(level), np.flatnonzero(codes == code)) for code, level in enumerate(levels)
+            TrainingSubgroup(name, label, str(level), np.flatnonzero(codes == code))
+            for code, level in enumerate(levels)
         ]
     return tuple(group for group in found if _can_be_removed(study, group))
 

@@ -147,9 +147,7 @@ def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Tr
         influence=influence,
         pushed_toward_error=_with_carriers(study, influence, toward, influence.refitted(toward, single[: len(toward)])),
         pushed_against=_with_carriers(study, influence, against, influence.refitted(against, single[len(toward) :])),
-        together=Together(
-            len(toward), float(influence.risk_change_pp(influence.margin_change_refit([together]))[0])
-        ),
+        together=Together(len(toward), float(influence.risk_change_pp(influence.margin_change_refit([together]))[0])),
         subgroups=subgroup_support(study, influence, toward),
         provenance=study.cohort.provenance,
         outcome_label=study.cohort.schema.outcome_label,
@@ -163,7 +161,12 @@ def influence_on(study: Study, encounter_id: str) -> Influence:
     row = study.row(encounter_id)
     same = study.design.patient_ids[study.split.train] == study.design.patient_ids[row]
     return Influence(
-        str(encounter_id), study.train_ids, study.train, study.design.x[row], float(study.design.y[row]), np.asarray(same)
+        str(encounter_id),
+        study.train_ids,
+        study.train,
+        study.design.x[row],
+        float(study.design.y[row]),
+        np.asarray(same),
     )
 
 
@@ -199,5 +202,3 @@ def _attribution(study: Study, row: int) -> tuple[float, pd.DataFrame]:
 def _with_carriers(study: Study, influence: Influence, rows: np.ndarray, frame: pd.DataFrame) -> pd.DataFrame:
     inverse_hvp = study.model.solve(influence.x_audited)
     return frame.assign(carried_by=[carriers(study, int(row), inverse_hvp) for row in rows])
-
-

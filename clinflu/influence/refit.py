@@ -213,5 +213,3 @@ class _Batch:
         weights, y = changed_rows(self._train, self._changes[k])
         model = fit_logistic(self._train.x, y, weights, self._train.model.penalty)
         return Refitted(model.theta, model.gradient_norm, model.step_norm, model.iterations, model.iterations)
-
-

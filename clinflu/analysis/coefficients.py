@@ -1,0 +1,71 @@
+"""What the model says in general: odds ratios with their intervals."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from clinflu.data.arrays import Matrix
+from clinflu.influence.training import TrainingRows
+from clinflu.model.logistic import weighted_gram
+from clinflu.study import Study
+
+UNPENALISED = "maximum likelihood"
+PENALISED = "penalised fit: sampling error only, shrinkage not included"
+
+
+def covariance(train: TrainingRows) -> Matrix:
+    r"""Return the sampling covariance of theta, (p, p): H^-1 (X' W X) H^-1; the inverse information at penalty 0."""
+    information = weighted_gram(train.x, train.curvature)
+    return train.model.solve(train.model.solve(information).T)
+
+
+def coefficients(study: Study, level: float = 0.95) -> pd.DataFrame:
+    """Return each coefficient with its odds ratio and Wald interval.
+
+    Parameters
+    ----------
+    study : Study
+    level : float
+        Coverage aimed at.
+
+    Returns
+    -------
+    DataFrame
+        Index: column. ``coefficient`` and ``standard_error`` in log-odds as fitted; ``odds_ratio`` and its
+        interval ``per``: one unit of the variable (one unit of log(1 + count) where counts enter so), or the level
+        against the reference; ``interval`` says whether the fit was penalised.
+    """
+    theta = study.model.theta
+    errors = np.sqrt(np.diagonal(covariance(study.train)))
+    scale, per = _units(study)
+    reach = float(norm.ppf(0.5 + level / 2)) * errors
+    return pd.DataFrame(
+        {
+            "variable": study.design.variables,
+            "coefficient": theta,
+            "standard_error": errors,
+            "odds_ratio": np.exp(theta / scale),
+            "odds_ratio_low": np.exp((theta - reach) / scale),
+            "odds_ratio_high": np.exp((theta + reach) / scale),
+            "per": per,
+            "interval": PENALISED if study.model.is_penalised else UNPENALISED,
+        },
+        index=pd.Index(study.design.columns, name="column"),
+    )
+
+
+def _units(study: Study) -> tuple[np.ndarray, list[str]]:
+    """Return by what each coefficient is divided to speak of one recorded unit, and that unit in words."""
+    if study.encoder is None:
+        return np.ones(len(study.design.columns)), ["column as the adopted model has it"] * len(study.design.columns)
+    scales, words = [], []
+    for column in study.encoder.columns:
+        scales.append(column.scale)
+        if column.kind == "intercept":
+            words.append("baseline odds")
+        elif column.kind == "level":
+            words.append(f"{column.level} against {study.encoder.references.get(column.variable, 'recorded')}")
+        else:
+            spec = study.cohort.schema.feature(column.variable)
+            words.append(f"log(1 + {spec.unit or 'count'})" if spec.log1p else f"1 {spec.unit or 'unit'}")
+    return np.array(scales), words

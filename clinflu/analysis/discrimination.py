@@ -1,0 +1,68 @@
+"""How well the model tells patients who come back from those who do not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clinflu.data import Encoder
+from clinflu.data.arrays import Vector
+from clinflu.model.logistic import risk
+from clinflu.model.newton import fit_logistic
+from clinflu.study import Study
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Discrimination:
+    """AUROC on patients that the model has not seen.
+
+    Parameters
+    ----------
+    audited : float
+        Of the study's model on its audited encounters.
+    folds : (k,)
+        Of refits in k-fold cross-validation over the whole cohort, patients kept together, the encoder learned
+        anew in each fold.
+    """
+
+    audited: float
+    folds: Vector
+
+    @property
+    def mean(self) -> float:
+        """Mean over the folds."""
+        return float(self.folds.mean())
+
+
+def discrimination(study: Study, folds: int = FOLDS) -> Discrimination:
+    """Return the AUROC on the audited encounters and in cross-validation by patient.
+
+    Parameters
+    ----------
+    study : Study
+        Its penalty is used in every fold.
+    folds : int
+    """
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GroupKFold
+
+    splitter = GroupKFold(n_splits=folds, shuffle=True, random_state=study.seed)
+    rows = study.split.audited
+    splits = splitter.split(study.design.x, study.design.y, study.design.patient_ids)
+    values = [roc_auc_score(study.design.y[test], _risks_after(study, train, test)) for train, test in splits]
+    return Discrimination(float(roc_auc_score(study.design.y[rows], study.risks[rows])), np.array(values))
+
+
+def _risks_after(study: Study, train: np.ndarray, test: np.ndarray) -> Vector:
+    """Fit on some rows and return the risks of others; an adopted model keeps its own columns."""
+    y = study.design.y[train]
+    if study.encoder is None:
+        x, x_test, penalty = study.design.x[train], study.design.x[test], study.model.penalty
+    else:
+        frame = study.cohort.frame
+        encoder = Encoder.learn(frame.iloc[train], study.cohort.schema)
+        x, x_test = encoder.encode(frame.iloc[train]), encoder.encode(frame.iloc[test])
+        penalty = np.full(x.shape[1], study.model.penalty[-1])
+        penalty[0] = 0.0
+    return risk(x_test @ fit_logistic(x, y, np.ones(len(y)), penalty).theta)

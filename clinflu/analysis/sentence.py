@@ -1,0 +1,87 @@
+"""A trace in plain words, for a clinician between two wards."""
+
+from clinflu.analysis.mistakes import FALSE_ALARM, RIGHT, SURPRISING
+from clinflu.analysis.trace import Trace
+
+PERCENT = 100.0
+
+
+def headline(trace: Trace) -> str:
+    """Return the one sentence that says what happened and whether few patients explain it."""
+    return f"{_prediction(trace)} {_explanation(trace)}"
+
+
+def chance(trace: Trace) -> str:
+    """Return how surprising the outcome is at this risk."""
+    event = round(trace.similar_event_rate * trace.similar_encounters)
+    base = (
+        f"Of the {trace.similar_encounters} audited encounters closest in risk, {event} "
+        f"({_percent(trace.similar_event_rate)}) were {trace.outcome_label}"
+    )
+    if trace.verdict == SURPRISING:
+        return f"{base}: what happened to this patient is surprising at this risk."
+    return f"{base}: what happened to this patient is expected at this risk; most mistakes of this kind are chance."
+
+
+def support(trace: Trace) -> str:
+    """Return on how many patients the prediction rests."""
+    count = f"{trace.concentration:,.0f}"
+    return f"Half of the (squared) influence on this prediction comes from about {count} of the past patients."
+
+
+def _prediction(trace: Trace) -> str:
+    happened = "was" if trace.outcome else "was not"
+    said = f"The model gave this patient a risk of {_percent(trace.risk)} (alert from {_percent(trace.threshold)})"
+    if trace.kind == RIGHT:
+        return f"{said}, and the patient {happened} {trace.outcome_label}: no mistake."
+    name = "a false alarm" if trace.kind == FALSE_ALARM else "a miss"
+    return f"{said}, but the patient {happened} {trace.outcome_label}: {name}."
+
+
+def _explanation(trace: Trace) -> str:
+    together = trace.together
+    refitted = trace.risk + together.risk_change_refit_pp / PERCENT
+    if together.encounters == 0:
+        return "No past patient pushed toward the error."
+    if trace.few_patients_explain:
+        return (
+            f"Without the {together.encounters} past patients that pushed hardest toward this, the refitted model says "
+            f"{_percent(refitted)} ({_points(together.risk_change_refit_pp)}){_shared(trace)}."
+        )
+    return (
+        f"No few patients explain it: without the {together.encounters} that pushed hardest toward this, the refitted "
+        f"model still says {_percent(refitted)} ({_points(together.risk_change_refit_pp)}){_leaning(trace)}."
+    )
+
+
+def _shared(trace: Trace) -> str:
+    """Name the smallest subgroup that most of the strongest patients belong to."""
+    groups = trace.subgroups
+    common = groups[groups["of_strongest"] > trace.together.encounters / 2]
+    if common.empty:
+        return ""
+    group = common.loc[common["training_encounters"].idxmin()]
+    return (
+        f"; {group['of_strongest']} of them are {group['label']} {group['level']}, of whom it learned from only "
+        f"{group['training_encounters']:,}"
+    )
+
+
+def _leaning(trace: Trace) -> str:
+    """Name the subgroup whose removal moves the prediction most."""
+    if trace.subgroups.empty:
+        return ""
+    groups = trace.subgroups
+    group = groups.loc[groups["risk_change_refit_pp"].abs().idxmax()]
+    return (
+        f"; it leans most on {group['label']} {group['level']} ({group['training_encounters']:,} encounters, "
+        f"{_points(group['risk_change_refit_pp'])} without them)"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{PERCENT * share:.1f} %"
+
+
+def _points(change: float) -> str:
+    return f"{change:+.1f} percentage points"

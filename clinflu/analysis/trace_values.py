@@ -1,0 +1,118 @@
+"""A trace as plain values under pseudonyms, ready for JSON; every name of a number holds its unit."""
+
+from typing import Any
+
+import pandas as pd
+
+from clinflu.analysis.sentence import chance, headline, support
+from clinflu.analysis.trace import PERCENT, Trace
+from clinflu.data.pseudonym import Pseudonyms
+
+SHOWN_VARIABLES = 15
+
+
+def trace_values(trace: Trace, names: Pseudonyms) -> dict[str, Any]:
+    """Return everything that a trace shows, without any id of the source.
+
+    Parameters
+    ----------
+    trace : Trace
+    names : Pseudonyms
+        What encounters are called.
+    """
+    return {
+        "notice": notice(trace),
+        "sentence": headline(trace),
+        "chance": chance(trace),
+        "support": support(trace),
+        "encounter": names.encounter(trace.encounter_id),
+        "role": trace.role,
+        "kind": trace.kind,
+        "verdict": trace.verdict,
+        "risk": trace.risk,
+        "risk_percent": PERCENT * trace.risk,
+        "threshold": trace.threshold,
+        "threshold_percent": PERCENT * trace.threshold,
+        "interval": {
+            "low": trace.interval.low,
+            "high": trace.interval.high,
+            "level": trace.interval.level,
+            "method": trace.interval.method,
+        },
+        "outcome": trace.outcome,
+        "outcome_label": trace.outcome_label,
+        "similar": {
+            "encounters": trace.similar_encounters,
+            "event_rate_percent": PERCENT * trace.similar_event_rate,
+        },
+        "baseline_risk_percent": PERCENT * trace.baseline_risk,
+        "attribution": [_contribution(row) for row in trace.attribution.to_dict("records")],
+        "pushed_toward_error": _patients(trace.pushed_toward_error, names),
+        "pushed_against": _patients(trace.pushed_against, names),
+        "ten_strongest_together": {
+            "encounters": trace.together.encounters,
+            "risk_change_refit_pp": trace.together.risk_change_refit_pp,
+            "few_patients_explain": trace.few_patients_explain,
+        },
+        "subgroups": [{key: _plain(value) for key, value in row.items()} for row in trace.subgroups.to_dict("records")],
+        "concentration": {"patients": trace.concentration},
+        "provenance": provenance_values(trace),
+    }
+
+
+def notice(trace: Trace) -> str:
+    """Return what must stand at the top of every view of a trace."""
+    simulated = " SIMULATED patients." if trace.provenance.simulated else ""
+    return f"INTERNAL working paper: not for distribution.{simulated}"
+
+
+def provenance_values(trace: Trace) -> dict[str, Any]:
+    """Return where the cohort comes from."""
+    provenance = trace.provenance
+    return {
+        "source": provenance.source,
+        "sha256": provenance.sha256,
+        "loader": provenance.loader,
+        "simulated": provenance.simulated,
+        "flowchart": [{"step": step, "encounters": count} for step, count in provenance.flowchart()],
+        "notes": list(trace.notes),
+    }
+
+
+def _contribution(row: dict[str, Any]) -> dict[str, Any]:
+    names = ("variable", "label", "recorded", "unit", "log_odds", "risk_pp")
+    return {name: _plain(row[name]) for name in names}
+
+
+def _patients(frame: pd.DataFrame, names: Pseudonyms) -> list[dict[str, Any]]:
+    return [
+        {
+            "encounter": names.encounter(str(encounter_id)),
+            "outcome": int(row["outcome"]),
+            "risk_change_estimate_pp": float(row["risk_change_estimate_pp"]),
+            "risk_change_refit_pp": float(row["risk_change_refit_pp"]),
+            "loss_change_estimate_nats": float(row["loss_change_estimate"]),
+            "loss_change_refit_nats": float(row["loss_change_refit"]),
+            "leverage": float(row["leverage"]),
+            "same_patient": bool(row["same_patient"]),
+            "patient_encounters": int(row["patient_encounters"]),
+            "carried_by": [
+                {
+                    "variable": carrier.variable,
+                    "label": carrier.label,
+                    "recorded": _plain(carrier.recorded),
+                    "log_odds": carrier.log_odds,
+                    "share_percent": PERCENT * carrier.share,
+                }
+                for carrier in row["carried_by"]
+            ],
+        }
+        for encounter_id, row in frame.iterrows()
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON takes it; missing is None."""
+    if pd.isna(value):
+        return None
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,104 @@
+"""Keep a fitted model as safetensors and JSON; nothing that is read back can run code."""
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clinflu.errors import StoreError
+from clinflu.model.base import FittedModel
+
+FORMAT = "clinflu-model-1"
+ARRAYS = ("theta", "penalty", "hessian")
+TENSORS_FILE = "model.safetensors"
+DESCRIPTION_FILE = "model.json"
+LIBRARIES = ("clinflu", "numpy", "pandas", "scipy")
+
+
+def save_model(model: FittedModel, folder: Path, *, columns: tuple[str, ...], data_hash: str) -> None:
+    """Write ``model.safetensors`` and ``model.json`` into a folder that is there.
+
+    Parameters
+    ----------
+    model : FittedModel
+    folder : Path
+    columns : tuple of str, (p,)
+    data_hash : str
+        ``Cohort.content_hash`` of the cohort that it was fitted on.
+    """
+    from safetensors.numpy import save
+
+    content = save({name: np.ascontiguousarray(getattr(model, name)) for name in ARRAYS})
+    (folder / TENSORS_FILE).write_bytes(content)
+    description = {
+        "format": FORMAT,
+        "family": model.family,
+        "columns": list(columns),
+        "gradient_norm": model.gradient_norm,
+        "step_norm": model.step_norm,
+        "iterations": model.iterations,
+        "data_hash": data_hash,
+        "tensors_sha256": hashlib.sha256(content).hexdigest(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1))
+
+
+def load_model(folder: Path) -> tuple[FittedModel, dict[str, Any]]:
+    """Read a model and its description back.
+
+    Raises
+    ------
+    StoreError
+        Not such a folder, a file that is damaged or foreign, or arrays that do not belong together.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    description = read_json(folder / DESCRIPTION_FILE, FORMAT)
+    try:
+        content = (folder / TENSORS_FILE).read_bytes()
+    except OSError:
+        raise StoreError(f"{TENSORS_FILE} cannot be read; save the audit again") from None
+    if hashlib.sha256(content).hexdigest() != description.get("tensors_sha256"):
+        raise StoreError(f"{TENSORS_FILE} is damaged or was changed (its sha256 differs); save the audit again")
+    try:
+        arrays = load(content)
+        model = FittedModel(
+            description["family"],
+            *(arrays[name] for name in ARRAYS),
+            description["gradient_norm"],
+            description["step_norm"],
+            description["iterations"],
+        )
+    except (SafetensorError, KeyError, TypeError):
+        raise StoreError(
+            f"{TENSORS_FILE} holds no clinflu model; give a folder that 'clinflu run --save' made"
+        ) from None
+    _check(model, description)
+    return model, description
+
+
+def read_json(path: Path, wanted: str) -> dict[str, Any]:
+    """Return a JSON object of a known format, or raise StoreError."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise StoreError(f"{path.name} is absent or damaged; give a folder that 'clinflu run --save' made") from None
+    if not isinstance(found, dict) or found.get("format") != wanted:
+        raise StoreError(f"{path.name} was not written by this version of clinflu; save the audit again")
+    return found
+
+
+def _check(model: FittedModel, description: dict[str, Any]) -> None:
+    from clinflu.model import FAMILIES
+
+    p = len(description.get("columns", ()))
+    shapes = model.theta.shape == (p,) and model.penalty.shape == (p,) and model.hessian.shape == (p, p)
+    arrays = (model.theta, model.penalty, model.hessian)
+    typed = all(array.dtype == np.float64 and np.isfinite(array).all() for array in arrays)
+    if not shapes or not typed or model.family not in FAMILIES:
+        raise StoreError("the saved model's parts do not belong together; save the audit again")

@@ -1,0 +1,147 @@
+"""Keep a whole audit in a folder that only its owner can read."""
+
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import TypeAdapter
+
+from clinflu.data import Cohort, CohortSchema, Design, Encoder, PlantedCause, Provenance, Split
+from clinflu.errors import StoreError
+from clinflu.model.store import load_model, read_json, save_model
+from clinflu.study import Study
+
+FORMAT = "clinflu-audit-1"
+AUDIT_FILE = "audit.json"
+COHORT_FILE = "cohort.parquet"
+DESIGN_FILE = "design.safetensors"
+OWNER_ONLY_FILE = 0o600
+
+
+def save_study(study: Study, folder: Path) -> None:
+    """Write a study into a new folder, all of it or nothing.
+
+    Raises
+    ------
+    StoreError
+        The folder is already there and is not an audit, or cannot be written.
+    """
+    if (
+        folder.exists()
+        and any(folder.iterdir() if folder.is_dir() else [folder])
+        and not (folder / AUDIT_FILE).exists()
+    ):
+        raise StoreError(f"{folder.name} is there already and is not an audit; give a new folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(prefix=".clinflu-", dir=folder.parent))
+    except OSError:
+        raise StoreError(f"cannot write beside {folder.name}; give a folder that you may write to") from None
+    try:
+        _write(study, workplace)
+        if folder.exists():
+            shutil.rmtree(folder)
+        workplace.rename(folder)
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+
+
+def open_study(folder: Path) -> Study:
+    """Read a study back.
+
+    Raises
+    ------
+    StoreError
+        Not such a folder, or any part of it is damaged, foreign or does not belong to the rest.
+    """
+    from pyarrow import ArrowException
+
+    described = read_json(folder / AUDIT_FILE, FORMAT)
+    model, model_description = load_model(folder)
+    try:
+        parts = _ADAPTER.validate_python(described["parts"])
+        frame = pd.read_parquet(io.BytesIO(_checked(folder / COHORT_FILE, described["sha256"])))
+        cohort = Cohort(frame, parts.schema, parts.provenance, parts.planted)
+        design = parts.encoder.design(cohort) if parts.encoder else _read_design(folder, described, cohort)
+    except (ArrowException, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(f"{folder.name} is damaged; save the audit again") from None
+    if cohort.content_hash != model_description["data_hash"] or list(design.columns) != model_description["columns"]:
+        raise StoreError(f"the model in {folder.name} was fitted on other data; save the audit again")
+    split = Split(*(np.array(rows, dtype=np.intp) for rows in (parts.train, parts.audited, parts.confirm)))
+    return Study(cohort, design, model, split, parts.seed, parts.encoder, parts.notes)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the description of an audit holds beside the tables."""
+
+    schema: CohortSchema
+    provenance: Provenance
+    planted: tuple[PlantedCause, ...]
+    encoder: Encoder | None
+    train: list[int]
+    audited: list[int]
+    confirm: list[int]
+    seed: int
+    notes: tuple[str, ...]
+
+
+_ADAPTER = TypeAdapter(_Parts)
+
+
+def _write(study: Study, folder: Path) -> None:
+    save_model(study.model, folder, columns=study.design.columns, data_hash=study.cohort.content_hash)
+    study.cohort.frame.to_parquet(folder / COHORT_FILE)
+    described: dict[str, Any] = {"format": FORMAT, "notice": "INTERNAL: holds patient data", "design": None}
+    if study.encoder is None:
+        from safetensors.numpy import save
+
+        (folder / DESIGN_FILE).write_bytes(save({"x": study.design.x, "weights": study.design.weights}))
+        described["design"] = {"columns": study.design.columns, "variables": study.design.variables}
+    described["sha256"] = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in (COHORT_FILE, DESIGN_FILE)
+        if (folder / name).exists()
+    }
+    rows = (study.split.train.tolist(), study.split.audited.tolist(), study.split.confirm.tolist())
+    cohort = study.cohort
+    parts = _Parts(cohort.schema, cohort.provenance, cohort.planted, study.encoder, *rows, study.seed, study.notes)
+    described["parts"] = _ADAPTER.dump_python(parts, mode="json")
+    (folder / AUDIT_FILE).write_text(json.dumps(described), encoding="utf-8")
+    for path in folder.iterdir():
+        path.chmod(OWNER_ONLY_FILE)
+
+
+def _read_design(folder: Path, described: dict[str, Any], cohort: Cohort) -> Design:
+    from safetensors.numpy import load
+
+    arrays = load(_checked(folder / DESIGN_FILE, described["sha256"]))
+    return Design(
+        x=arrays["x"],
+        y=cohort.outcome.to_numpy(dtype=float),
+        weights=arrays["weights"],
+        columns=tuple(described["design"]["columns"]),
+        variables=tuple(described["design"]["variables"]),
+        encounter_ids=cohort.frame.index,
+        patient_ids=pd.Index(cohort.patients),
+    )
+
+
+def _checked(path: Path, hashes: dict[str, str]) -> bytes:
+    """Return the bytes of a file whose sha256 was noted when the audit was saved, or raise StoreError."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise StoreError(f"{path.name} is absent; save the audit again") from None
+    if hashlib.sha256(content).hexdigest() != hashes[path.name]:
+        raise StoreError(f"{path.name} is damaged or was changed (its sha256 differs); save the audit again")
+    return content
