@@ -7,7 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clinflu import dashboard, report
+    from clinflu import dashboard, figures, report
+    from clinflu.analysis.case_study import case_study
+    from clinflu.analysis.sentence import headline
     from clinflu.analysis.what_if import Relabel, Remove, Reweight
     from clinflu.audit import Audit
     from clinflu.errors import ClinfluError
@@ -22,7 +24,10 @@ __all__ = [
     "Relabel",
     "Remove",
     "Reweight",
+    "case_study",
     "dashboard",
+    "figures",
+    "headline",
     "report",
 ]
 
@@ -33,12 +38,14 @@ _HOMES = {
     "Relabel": "clinflu.analysis.what_if",
     "Remove": "clinflu.analysis.what_if",
     "Reweight": "clinflu.analysis.what_if",
+    "case_study": "clinflu.analysis.case_study",
+    "headline": "clinflu.analysis.sentence",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
-    if name in ("dashboard", "report"):
+    if name in ("dashboard", "figures", "report"):
         return import_module(f"clinflu.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'clinflu' has no attribute {name!r}")

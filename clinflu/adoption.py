@@ -59,8 +59,8 @@ class Adoption:
         if self.is_optimum:
             return f"The hospital's own model, verified to be the optimum on the {self.rows} rows ({distance})."
         return (
-            f"Not the hospital's model itself: that is not the optimum on the {self.rows} rows ({distance}). What is traced "
-            "is its refit on these rows."
+            f"Not the hospital's model itself: that is not the optimum on the {self.rows} rows ({distance}). "
+            "What is traced is its refit on these rows."
         )
 
 
@@ -119,7 +119,7 @@ def adopt(cohort: Cohort, model: Any, penalty: float | None = None, seed: int = 
         if whole[2].is_optimum:
             chosen, refitted, adoption = whole
             split = Split(everything, everything, everything)
-    notes = (adoption.note(),)
+    notes: tuple[str, ...] = (adoption.note(),)
     if adoption.rows == "all":
         notes += ("It was fitted on all rows, so each audited patient is also one of its teachers.",)
     return Study(cohort, chosen, refitted, split, seed, None, notes), adoption

@@ -10,6 +10,7 @@ from clinflu.adoption import Adoption, adopt
 from clinflu.analysis.coefficients import coefficients
 from clinflu.analysis.discrimination import Discrimination, discrimination
 from clinflu.analysis.mistakes import mistakes
+from clinflu.analysis.planted import planted_mistakes
 from clinflu.analysis.trace import Trace, trace
 from clinflu.analysis.what_if import Action, Refit, what_if
 from clinflu.data import Cohort, Design
@@ -173,6 +174,11 @@ class Audit:
                 "no audited prediction was wrong at this threshold; give an encounter, or another threshold"
             )
         return str(wrong.index[0])
+
+    def example(self, threshold: float | None = None) -> str:
+        """Return a mistake worth showing: one with a planted cause where there is one, else the worst miss."""
+        planted = planted_mistakes(self.study, threshold)
+        return self.worst_miss(threshold) if planted.empty else str(planted.index[0])
 
     def find(self, name: str) -> str:
         """Return the encounter id that a pseudonym of this user, or an encounter id, stands for.

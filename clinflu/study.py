@@ -131,7 +131,8 @@ class Study:
 
     def x(self, encounter_id: str) -> Vector:
         """Return the encoded row of an encounter, (p,)."""
-        return self.design.x[self.row(encounter_id)]
+        row: Vector = self.design.x[self.row(encounter_id)]
+        return row
 
     def training_positions(self, encounter_ids: "list[str] | pd.Index") -> Rows:
         """Return where these encounters stand among the training rows; -1 where they are not there."""

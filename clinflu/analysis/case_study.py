@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.data.design import Design
 from clinflu.errors import DataError
 from clinflu.influence.decomposition import column_sums
@@ -118,6 +118,10 @@ class CaseStudy:
         del values["children"]
         return values
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the most harmful, then the most helpful past patients, one a row."""
+        return pd.DataFrame([asdict(one) for one in (*self.harmful, *self.helpful)])
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
@@ -133,9 +137,10 @@ class Protocol:
         """Position of the child indicator."""
         return self.design.columns.index(CHILD)
 
-    def is_child(self, rows: Rows) -> "np.ndarray":
+    def is_child(self, rows: Rows) -> Flags:
         """Whether each row is a child."""
-        return self.design.x[rows, self.child_column] == 1
+        child: Flags = self.design.x[rows, self.child_column] == 1
+        return child
 
 
 def prepare(raw: pd.DataFrame) -> Protocol:
@@ -201,7 +206,7 @@ def _design(raw: pd.DataFrame) -> Design:
 
 def _split(y: Vector) -> tuple[Rows, Rows]:
     """Shuffle with numpy's legacy generator exactly as published."""
-    generator = np.random.RandomState(SEED)  # noqa: NPY002 -- the published order depends on it
+    generator = np.random.RandomState(SEED)  # the published order depends on it
     positives, negatives = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
     if min(len(positives), len(negatives)) <= ROWS_OF_EACH_CLASS:
         raise DataError(f"the case study needs more than {ROWS_OF_EACH_CLASS:,} rows of each outcome")

@@ -2,8 +2,7 @@
 
 from clinflu.analysis.mistakes import FALSE_ALARM, RIGHT, SURPRISING
 from clinflu.analysis.trace import Trace
-
-PERCENT = 100.0
+from clinflu.influence.result import PERCENT
 
 
 def headline(trace: Trace) -> str:

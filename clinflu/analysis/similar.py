@@ -1,4 +1,4 @@
-"""How often patients at the same risk had the outcome: is a miss surprising, or expected?"""
+"""How often patients at the same risk had the outcome: whether a miss is surprising, or expected."""
 
 from dataclasses import dataclass
 

@@ -14,7 +14,7 @@ from clinflu.influence.decomposition import attribution
 from clinflu.influence.interval import Interval, risk_interval
 from clinflu.influence.refit import Change, refit_each
 from clinflu.influence.result import PERCENT, Influence
-from clinflu.model.logistic import risk
+from clinflu.model.logistic import risk_at
 from clinflu.study import Study
 
 SHOWN = 10
@@ -186,7 +186,7 @@ def _attribution(study: Study, row: int) -> tuple[float, pd.DataFrame]:
     frame = pd.DataFrame({"variable": design.variable_names, "log_odds": design.fold(parts)})
     frame = frame[frame["variable"].isin(study.cohort.schema.feature_names)]
     total = float(parts.sum())
-    gained = float(study.risks[row]) - float(risk(np.float64(baseline)))
+    gained = float(study.risks[row]) - risk_at(baseline)
     share = gained / total if total else 0.0
     specs = [study.cohort.schema.feature(name) for name in frame["variable"]]
     frame = frame.assign(
@@ -196,7 +196,7 @@ def _attribution(study: Study, row: int) -> tuple[float, pd.DataFrame]:
         risk_pp=PERCENT * share * frame["log_odds"],
     )
     order = frame["log_odds"].abs().sort_values(ascending=False, kind="stable").index
-    return float(risk(np.float64(baseline))), frame.loc[order].reset_index(drop=True)
+    return risk_at(baseline), frame.loc[order].reset_index(drop=True)
 
 
 def _with_carriers(study: Study, influence: Influence, rows: np.ndarray, frame: pd.DataFrame) -> pd.DataFrame:

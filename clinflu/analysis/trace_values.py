@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 
 from clinflu.analysis.sentence import chance, headline, support
-from clinflu.analysis.trace import PERCENT, Trace
+from clinflu.analysis.trace import Trace
 from clinflu.data.pseudonym import Pseudonyms
+from clinflu.influence.result import PERCENT
 
 SHOWN_VARIABLES = 15
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from clinflu.data.arrays import Rows, Vector
 from clinflu.errors import DataError
-from clinflu.influence.refit import Change, Refitted, changed_rows, model_after, refit
+from clinflu.influence.refit import Change, Refitted, model_after, refit
 from clinflu.influence.result import PERCENT
 from clinflu.model.base import FittedModel
 from clinflu.model.logistic import risk
@@ -158,8 +158,8 @@ def _positions(study: Study, encounter_ids: Iterable[str]) -> Rows:
     positions = study.training_positions(list(encounter_ids))
     if (positions < 0).any():
         raise DataError(
-            f"{int((positions < 0).sum())} of the encounters are not among the training encounters; only those taught the "
-            "model, and only those can be changed"
+            f"{int((positions < 0).sum())} of the encounters are not among the training encounters; only those taught "
+            "the model, and only those can be changed"
         )
     return positions
 

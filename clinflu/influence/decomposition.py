@@ -40,7 +40,8 @@ def effect_decomposition(
         shift = _centring(train.mean)
         inverse = shift @ inverse @ shift.T
         audited, taught = _centre(audited, train.mean), _centre(taught, train.mean)
-    return scale * audited[:, None] * inverse * taught
+    parts: Matrix = scale * audited[:, None] * inverse * taught
+    return parts
 
 
 def column_sums(train: TrainingRows, row: int, inverse_hvp: Vector, *, centred: bool) -> Vector:
@@ -57,9 +58,11 @@ def column_sums(train: TrainingRows, row: int, inverse_hvp: Vector, *, centred: 
         As in :func:`effect_decomposition`, of which these are the column sums.
     """
     scale = -train.residual[row] / (1.0 - train.leverage[row])
-    if not centred:
-        return scale * inverse_hvp * train.x[row]
-    return scale * (_centring(train.mean) @ inverse_hvp) * _centre(train.x[row], train.mean)
+    taught = train.x[row]
+    if centred:
+        inverse_hvp, taught = _centring(train.mean) @ inverse_hvp, _centre(taught, train.mean)
+    sums: Vector = scale * inverse_hvp * taught
+    return sums
 
 
 def attribution(theta: Vector, x_audited: Vector, mean: Vector, *, has_intercept: bool) -> tuple[float, Vector]:

@@ -169,7 +169,7 @@ class _Batch:
         if not np.isfinite(self._last_step[k]):
             return False
         rate = size / self._last_step[k]
-        return rate >= 1 or np.log(STEP_TOLERANCE / size) / np.log(rate) > STEPS_WORTH_A_HESSIAN
+        return bool(rate >= 1 or np.log(STEP_TOLERANCE / size) / np.log(rate) > STEPS_WORTH_A_HESSIAN)
 
     def _refresh(self, k: int) -> None:
         weights, _ = changed_rows(self._train, self._changes[k])

@@ -4,7 +4,7 @@ import numpy as np
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.influence.training import TrainingRows
-from clinflu.model.logistic import risk, row_loss
+from clinflu.model.logistic import loss_at, risk, risk_at, row_loss
 
 
 def removal_effect(train: TrainingRows, x_audited: Vector) -> Vector:
@@ -64,24 +64,22 @@ def loss_change(first_order: Vector, margin_audited: float, y_audited: float) ->
     (n,), nats
         Negative: the encounter is harmful, since the prediction is better without it.
     """
-    return -(y_audited - float(risk(np.float64(margin_audited)))) * first_order
+    return -(y_audited - risk_at(margin_audited)) * first_order
 
 
 def exact_risk_change(margin_audited: float, margin_change: Vector) -> Vector:
     """Return the change of risk that belongs to a change of margin, (n,), as a share of 1."""
-    return risk(margin_audited + margin_change) - risk(np.float64(margin_audited))
+    return risk(margin_audited + margin_change) - risk_at(margin_audited)
 
 
 def exact_loss_change(margin_audited: float, margin_change: Vector, y_audited: float) -> Vector:
     """Return the change of the audited loss that belongs to a change of margin, (n,), in nats."""
-    before = row_loss(np.float64(margin_audited), np.float64(y_audited))
-    return row_loss(margin_audited + margin_change, np.float64(y_audited)) - before
+    return row_loss(margin_audited + margin_change, y_audited) - loss_at(margin_audited, y_audited)
 
 
 def sum_by_patient(values: Vector, patients: Rows) -> Vector:
     """Add up the values of each patient's encounters, (C,)."""
-    total: Vector = np.bincount(patients, weights=values)
-    return total
+    return np.bincount(patients, weights=values).astype(np.float64)
 
 
 def removal_effects(train: TrainingRows, x_audited: Matrix) -> Matrix:

@@ -18,7 +18,7 @@ from clinflu.influence.removal import (
     sum_by_patient,
 )
 from clinflu.influence.training import TrainingRows
-from clinflu.model.logistic import risk
+from clinflu.model.logistic import risk_at
 
 PERCENT = 100.0
 
@@ -72,8 +72,9 @@ class Influence:
     @property
     def toward_error(self) -> Vector:
         """How far each encounter pushed the margin away from what happened, (n,), log-odds."""
-        residual = self.y_audited - float(risk(np.float64(self.margin)))
-        return np.sign(residual) * self.margin_change
+        residual = self.y_audited - risk_at(self.margin)
+        push: Vector = np.sign(residual) * self.margin_change
+        return push
 
     def margin_change_of(self, encounter_id: str) -> float:
         """Return the estimated margin change of removing one training encounter, log-odds."""

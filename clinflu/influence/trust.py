@@ -64,8 +64,8 @@ def require_trust(trust: Trust) -> None:
     """
     if trust.reasons:
         raise TrustError(
-            f"no influence is computed from this fit: {'; '.join(trust.reasons)}. Refit to the optimum, merge rare levels, "
-            "drop doubled columns, or raise the penalty"
+            f"no influence is computed from this fit: {'; '.join(trust.reasons)}. Refit to the optimum, merge rare "
+            "levels, drop doubled columns, or raise the penalty"
         )
 
 
@@ -76,9 +76,7 @@ def _reasons(gradient: float, step_norm: float, condition: float, leverage: np.n
     if condition > LARGEST_CONDITION:
         found.append(f"the columns can hardly be told apart (condition number {condition:.1e})")
     if leverage.sum() > LARGEST_PARAMETER_SHARE * len(leverage):
-        found.append(
-            f"{leverage.sum():.0f} effective parameters for {len(leverage):,} encounters leave nothing to learn from"
-        )
+        found.append(f"{leverage.sum():.0f} effective parameters for only {len(leverage):,} encounters")
     if leverage.max() >= 1.0 - 1e-8:
         found.append("one encounter determines a coefficient alone (leverage 1)")
     return tuple(found)

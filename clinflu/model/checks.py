@@ -24,7 +24,7 @@ def check_fit_input(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> N
             f"shapes do not match: x {x.shape}, y {y.shape}, weights {weights.shape}, penalty {penalty.shape}"
         )
     if not len(x) or not weights.any():
-        raise TooFewRowsError("there are no rows to fit; check the exclusions and the weights")
+        raise TooFewRowsError("no rows to fit, or only weights of zero; check the exclusions and the weights")
     for name, values in (("x", x), ("the outcome", y), ("the weights", weights), ("the penalty", penalty)):
         if not np.isfinite(values.sum()) and not np.isfinite(values).all():
             raise NonFiniteError(f"{name} holds missing (NaN) or infinite values; fill, encode or drop them")
@@ -40,7 +40,7 @@ def check_fit_input(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> N
         raise FitError("the outcome must be 0 or 1 in every row")
     counted = y[weights > 0]
     if counted.min() == counted.max():
-        raise OneClassError(f"all {len(counted):,} rows have the outcome {counted[0]:.0f}; a model needs both outcomes")
+        raise OneClassError(f"all {len(counted):,} rows have the outcome {counted[0]:.0f}; a model needs both classes")
 
 
 def is_separated(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> bool:

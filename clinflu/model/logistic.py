@@ -20,10 +20,20 @@ def risk(margin: Vector) -> Vector:
     return p
 
 
-def row_loss(margin: Vector, y: Vector) -> Vector:
+def row_loss(margin: Vector, y: Vector | float) -> Vector:
     """Return the loss -y log p - (1 - y) log(1 - p) of each row, without overflow."""
     loss: Vector = np.logaddexp(0.0, margin) - y * margin
     return loss
+
+
+def risk_at(margin: float) -> float:
+    """Return P(event) at one margin in log-odds."""
+    return float(expit(margin))
+
+
+def loss_at(margin: float, y: float) -> float:
+    """Return the loss of one row."""
+    return float(np.logaddexp(0.0, margin) - y * margin)
 
 
 def curvature(p: Vector) -> Vector:

@@ -132,6 +132,6 @@ def _singular(hessian: Matrix) -> SingularHessianError:
     columns = ", ".join(map(str, collinear_columns(hessian)[:10]))
     named = f" (columns {columns})" if columns else ""
     return SingularHessianError(
-        f"some columns are combinations of others{named}, so their coefficients cannot be told apart; drop them, or fit "
-        "with a penalty above 0"
+        f"some columns are combinations of others{named}, so their coefficients cannot be told apart; drop them, or "
+        "fit with a penalty above 0"
     )

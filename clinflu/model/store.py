@@ -68,11 +68,13 @@ def load_model(folder: Path) -> tuple[FittedModel, dict[str, Any]]:
     try:
         arrays = load(content)
         model = FittedModel(
-            description["family"],
-            *(arrays[name] for name in ARRAYS),
-            description["gradient_norm"],
-            description["step_norm"],
-            description["iterations"],
+            family=description["family"],
+            theta=arrays["theta"],
+            penalty=arrays["penalty"],
+            hessian=arrays["hessian"],
+            gradient_norm=description["gradient_norm"],
+            step_norm=description["step_norm"],
+            iterations=description["iterations"],
         )
     except (SafetensorError, KeyError, TypeError):
         raise StoreError(

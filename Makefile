@@ -1,0 +1,43 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+BENCH_VENV := .bench-venv
+
+.PHONY: run test bench app lint help
+
+help:
+	@echo "make run    install, then trace a wrong prediction of the built-in cohort"
+	@echo "make test   install, then lint, types, import contracts, all tests and notebooks"
+	@echo "make app    install, then open the clinician's page on the built-in cohort"
+	@echo "make bench  install, then the slow measurements"
+
+run: $(INSTALLED)
+	@$(BIN)/clinflu run
+
+app: $(INSTALLED)
+	@$(BIN)/clinflu app
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest
+
+bench: $(INSTALLED) $(BENCH_VENV)/.installed
+	$(BIN)/python tests/benchmarks/run.py --peers $(BENCH_VENV)/bin/python
+
+$(INSTALLED): pyproject.toml .ci/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "clinflu needs Python 3.11 or newer; say which with PYTHON=python3.11 make ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[dev]'
+	@touch $@
+
+$(BENCH_VENV)/.installed: .ci/constraints-bench.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check -r .ci/constraints-bench.txt
+	@touch $@

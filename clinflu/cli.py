@@ -1,0 +1,245 @@
+"""Command line: parse, delegate, print; no logic."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clinflu.errors import ClinfluError, DataError
+
+if TYPE_CHECKING:
+    from clinflu.audit import Audit
+    from clinflu.data import Cohort
+
+app = typer.Typer(
+    name="clinflu",
+    help="Trace a wrong readmission prediction to the past patients, features and subgroups that taught it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Fetch, check and simulate data.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Data = Annotated[Path | None, typer.Option(help="File or folder; default: the built-in simulated cohort.")]
+LoaderName = Annotated[str | None, typer.Option(help="Default: whichever recognises the data.")]
+AuditFolder = Annotated[Path | None, typer.Option("--audit", help="A saved audit, instead of --data.")]
+Encounter = Annotated[str | None, typer.Option(help="Encounter id or pseudonym; default: the worst miss.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")]
+Threshold = Annotated[float | None, typer.Option(help="Alert threshold; default: 90th percentile of training risks.")]
+Penalty = Annotated[float | None, typer.Option(help="L2 penalty on the summed loss; default: 1.0.")]
+Seed = Annotated[int, typer.Option(help="Of the split by patient.")]
+Port = Annotated[int | None, typer.Option(help="On 127.0.0.1; default: a free one.")]
+
+
+@app.command()
+def run(
+    data: Data = None,
+    loader: LoaderName = None,
+    audit: AuditFolder = None,
+    encounter: Encounter = None,
+    out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("out"),
+    save: Annotated[Path | None, typer.Option(help="Keep the audit in this folder.")] = None,
+    threshold: Threshold = None,
+    penalty: Penalty = None,
+    seed: Seed = 0,
+) -> None:
+    """Fit the model, trace a wrong prediction and write out/trace.html; the built-in cohort shows a planted case."""
+    study = _audit(data, loader, audit, penalty, seed)
+    chosen = study.find(encounter) if encounter else study.example(threshold)
+    page = out / "trace.html"
+    _trace(study, chosen, threshold, html=page)
+    if save:
+        study.save(save)
+        typer.echo(f"Audit kept in {save} (patient data: readable by you alone).")
+    source = f" --data {data}" if data else ""
+    typer.echo(f"\nThe page: {page}")
+    typer.echo(f"The app in the browser: .venv/bin/clinflu app{source}")
+    typer.echo("Your own table: describe its columns in a TOML file beside it, then clinflu trace --data TABLE.csv")
+
+
+@app.command()
+def trace(
+    data: Data = None,
+    loader: LoaderName = None,
+    audit: AuditFolder = None,
+    encounter: Encounter = None,
+    json: JsonFile = None,
+    html: Annotated[Path | None, typer.Option(help="Write an offline page to this file.")] = None,
+    threshold: Threshold = None,
+    penalty: Penalty = None,
+    seed: Seed = 0,
+) -> None:
+    """Trace one prediction to the patients, features and subgroups that taught it; default: the worst miss."""
+    study = _audit(data, loader, audit, penalty, seed)
+    chosen = study.find(encounter) if encounter else study.worst_miss(threshold)
+    _trace(study, chosen, threshold, json=json, html=html)
+
+
+@app.command()
+def casestudy(
+    data: Annotated[Path, typer.Option(help="The UCI Diabetes table: zip, csv or folder.")],
+    json: JsonFile = None,
+    test_position: Annotated[int | None, typer.Option(help="Row of the test set; default: the published one.")] = None,
+    *,
+    children: Annotated[bool, typer.Option("--children", help="List all test children with both risks.")] = False,
+) -> None:
+    """Reproduce the hospital case study of Koh & Liang (2017)."""
+    from clinflu.analysis.case_study import AUDITED_POSITION, case_study
+    from clinflu.report.files import write_json
+    from clinflu.report.terminal import case_study_view, console
+    from data_loaders.diabetes130 import read_raw
+
+    with _working("Fitting the case study"):
+        raw, _ = read_raw(data)
+        result = case_study(raw, AUDITED_POSITION if test_position is None else test_position)
+    if json:
+        write_json(json, result.to_dict())
+    console().print(case_study_view(result, with_children=children))
+
+
+@app.command(name="app")
+def app_command(
+    data: Data = None,
+    loader: LoaderName = None,
+    audit: AuditFolder = None,
+    port: Port = None,
+    *,
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+) -> None:
+    """Serve the clinician's page on this machine alone, behind a token."""
+    import tempfile
+
+    from clinflu.dashboard.serve import serve
+
+    if audit:
+        serve(audit, port=port, open_browser=browser)
+        return
+    study = _audit(data, loader, None, None, 0)
+    with tempfile.TemporaryDirectory(prefix="clinflu-") as workplace:
+        folder = Path(workplace) / "audit"
+        study.save(folder)
+        serve(folder, port=port, open_browser=browser)
+
+
+@app.command()
+def lab(port: Port = None) -> None:
+    """Open JupyterLab on this machine alone, with the notebooks."""
+    from clinflu.dashboard.serve import serve_lab
+
+    serve_lab(Path("notebooks"), port=port)
+
+
+@data_app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="diabetes130")],
+    to: Annotated[Path | None, typer.Option(help="Folder; default: this user's data folder.")] = None,
+) -> None:
+    """Download a public table and check its hash."""
+    from data_loaders.fetch import default_folder, fetch_diabetes130
+
+    if name != "diabetes130":
+        raise DataError(f"no public table is called {name!r}; there is: diabetes130")
+    typer.echo(f"{fetch_diabetes130(to or default_folder())}")
+
+
+@data_app.command()
+def check(data: Data = None, loader: LoaderName = None) -> None:
+    """Read a source and print its flowchart, or every problem that it has."""
+    cohort = _cohort(data, loader)
+    for step, encounters in cohort.provenance.flowchart():
+        typer.echo(f"{step}: {encounters:,}")
+    typer.echo(f"patients: {cohort.patients.nunique():,}")
+    typer.echo(f"{cohort.schema.outcome_label}: {int(cohort.outcome.sum()):,} ({100 * cohort.outcome.mean():.1f} %)")
+
+
+@data_app.command()
+def simulate(
+    to: Annotated[Path, typer.Option(help="CSV file to write.")],
+    encounters: Annotated[int, typer.Option(help="How many.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Of the simulator.")] = 0,
+) -> None:
+    """Write the simulated table in the columns of the UCI table."""
+    from clinflu.report.files import write_private
+    from data_loaders.simulated import simulate as simulated_table
+
+    write_private(to, simulated_table(encounters, seed).to_csv(index=False, na_rep="?"))
+    typer.echo(f"{encounters:,} SIMULATED encounters in {to.name}; read them with --loader diabetes130")
+
+
+def main() -> None:
+    """Exit 0 when done, 2 with one line when the user can fix it, 1 on a defect of ours."""
+    try:
+        app()
+    except ClinfluError as error:
+        typer.secho(f"clinflu: {error.one_line}", err=True, fg="red")
+        raise SystemExit(2) from None
+    except Exception as error:
+        if os.environ.get("CLINFLU_TRACEBACK"):
+            raise
+        place = _place(error)
+        typer.secho(
+            f"clinflu: a defect ({type(error).__name__} at {place}); nothing of your data is in this line. "
+            "Set CLINFLU_TRACEBACK=1 to see more.",
+            err=True,
+            fg="red",
+        )
+        raise SystemExit(1) from None
+
+
+def _place(error: Exception) -> str:
+    """Return where an exception arose, without its message, which may hold values of the data."""
+    last = error.__traceback__
+    while last and last.tb_next:
+        last = last.tb_next
+    return f"{Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last else "unknown"
+
+
+def _working(what: str) -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True).status(f"{what} …")
+
+
+def _cohort(data: Path | None, loader: str | None) -> "Cohort":
+    from data_loaders import load
+
+    return load(loader, data)
+
+
+def _audit(data: Path | None, loader: str | None, folder: Path | None, penalty: float | None, seed: int) -> "Audit":
+    from clinflu.audit import Audit
+    from clinflu.study import DEFAULT_PENALTY
+
+    if folder and (data or loader or penalty is not None):
+        raise DataError("--audit holds its own data and model; leave out --data, --loader and --penalty")
+    with _working("Reading and fitting"):
+        if folder:
+            return Audit.open(folder)
+        return Audit.fit(_cohort(data, loader), DEFAULT_PENALTY if penalty is None else penalty, seed)
+
+
+def _trace(
+    study: "Audit", encounter: str, threshold: float | None, *, json: Path | None = None, html: Path | None = None
+) -> None:
+    """Trace, write what was asked for, and print."""
+    from clinflu.analysis.trace_values import trace_values
+    from clinflu.report.files import write_json
+    from clinflu.report.terminal import console, trace_view
+
+    with _working("Tracing and refitting"):
+        traced = study.trace(encounter, threshold)
+    values = trace_values(traced, study.pseudonyms)
+    if html:
+        from clinflu.report.trace_page import write_trace_page
+
+        write_trace_page(traced, study.pseudonyms, html)
+    if json:
+        write_json(json, values)
+    console().print(trace_view(values))
+
+
+if __name__ == "__main__":
+    main()

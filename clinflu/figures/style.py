@@ -1,0 +1,54 @@
+"""Colours, layout and words that all figures share."""
+
+import html
+from typing import Any
+
+import pandas as pd
+
+UP = "#d55e00"  # Okabe and Ito (2008): told apart with any colour vision
+DOWN = "#0072b2"
+NEUTRAL = "#595959"
+INK = "#222222"
+NOT_RECORDED = "not recorded"
+SIMULATED = "SIMULATED patients"
+LONGEST_LINE = 32
+AXIS_TITLE_PX = 13
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
+
+
+def escape(value: object) -> str:
+    """Return a value of the data as text that plotly and HTML show as it is."""
+    return html.escape(" ".join(str(value).split()), quote=True)
+
+
+def figure_text(value: object) -> str:
+    """Return a value of the data as text for plotly, which knows no entity for a quotation mark."""
+    return html.escape(" ".join(str(value).split()), quote=False)
+
+
+def shorten(text: str, longest: int = LONGEST_LINE) -> str:
+    """Cut a text that would push the plot aside; apply before escaping."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def recorded_text(recorded: object, unit: object = None) -> str:
+    """Return a recorded value with its unit in plain text, not escaped."""
+    if pd.isna(recorded):
+        return NOT_RECORDED
+    text = f"{recorded:g}" if isinstance(recorded, float) else str(recorded)
+    return text if unit is None or pd.isna(unit) else f"{text} {unit}"
+
+
+def layout(title: str, height: int, *, simulated: bool) -> dict[str, Any]:
+    """Return the layout that all figures start from; the title is escaped already, one of invented patients says so."""
+    text = f"{title}<br><b>{SIMULATED}</b>" if simulated else title
+    place = {"x": 0.01, "xanchor": "left", "y": 0.98, "yanchor": "top"}
+    return {
+        "template": "plotly_white",
+        "title": {"text": text, "font": {"size": 15}, **place},
+        "height": height,
+        "margin": {"l": 10, "r": 24, "t": 72 if simulated else 52, "b": 52},
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "separators": ".,",
+        "dragmode": False,
+    }

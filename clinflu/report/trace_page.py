@@ -1,0 +1,50 @@
+"""A trace as one HTML page that opens offline: a working paper, for its owner alone."""
+
+from pathlib import Path
+
+from clinflu.analysis.trace import Trace
+from clinflu.analysis.trace_values import trace_values
+from clinflu.data.pseudonym import Pseudonyms
+from clinflu.figures.style import recorded_text
+from clinflu.report.files import write_private
+
+TEMPLATE = "trace.html.j2"
+
+
+def write_trace_page(trace: Trace, names: Pseudonyms, path: Path) -> None:
+    """Write the page with mode 0600.
+
+    Parameters
+    ----------
+    trace : Trace
+    names : Pseudonyms
+        What encounters are called.
+    path : Path
+
+    Raises
+    ------
+    DataError
+        It cannot be written there.
+    """
+    write_private(path, trace_page(trace, names))
+
+
+def trace_page(trace: Trace, names: Pseudonyms) -> str:
+    """Return the page; every value of the data is escaped, and nothing is loaded from outside."""
+    import jinja2
+    from markupsafe import Markup
+
+    from clinflu.figures.attribution import attribution_figure
+    from clinflu.figures.config import SAFE_CONFIG
+    from clinflu.figures.removal import removal_figure
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("clinflu.report"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["recorded"] = recorded_text
+    figures = [attribution_figure(trace), removal_figure(trace, names)]
+    charts = [
+        Markup(figure.to_html(full_html=False, include_plotlyjs=first, config=SAFE_CONFIG))  # noqa: S704 -- plotly's own markup
+        for figure, first in zip(figures, (True, False), strict=True)
+    ]
+    return environment.get_template(TEMPLATE).render(trace=trace_values(trace, names), charts=charts)
