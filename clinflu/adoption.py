@@ -11,7 +11,7 @@ import pandas as pd
 
 from clinflu.data import Cohort, Design, split_by_patient
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.data.design import INTERCEPT
+from clinflu.data.design import INTERCEPT, MISSING
 from clinflu.data.split import Split
 from clinflu.errors import DataError, FitError
 from clinflu.model.logistic import risk
@@ -19,6 +19,7 @@ from clinflu.model.newton import fit_logistic
 from clinflu.study import Study, penalty_vector
 
 SAME_RISK = 1e-6
+AS_FED = "give a pipeline that takes the recorded variables as this cohort has them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,8 @@ def _design(cohort: Cohort, given: GivenModel) -> Design:
 
 def _from_sklearn(cohort: Cohort, model: Any) -> GivenModel:
     final = model[-1] if hasattr(model, "steps") else model
-    if not hasattr(final, "coef_") or len(getattr(final, "classes_", ())) != 2 or np.shape(final.coef_)[0] != 1:
+    needed = all(hasattr(final, name) for name in ("coef_", "intercept_", "fit_intercept"))
+    if not needed or len(getattr(final, "classes_", ())) != 2 or np.shape(final.coef_)[0] != 1:
         raise DataError("the model is not a fitted binary logistic regression, nor a pipeline that ends in one")
     frame = cohort.frame
     wanted = list(getattr(model, "feature_names_in_", cohort.schema.feature_names))
@@ -186,17 +188,28 @@ def _from_sklearn(cohort: Cohort, model: Any) -> GivenModel:
         raise DataError(
             f"the cohort lacks the model's variables {', '.join(map(str, absent))}; use the loader it was fitted on"
         )
-    x, columns = frame[wanted], np.array(wanted, dtype=object)
-    if hasattr(model, "steps") and len(model.steps) > 1:
-        x, columns = model[:-1].transform(x), model[:-1].get_feature_names_out()
-    x = np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=float)
+    x, columns = _transformed(model, frame[wanted])
     theta = np.ravel(final.coef_).astype(float)
+    if theta.shape != (x.shape[1],):
+        raise DataError(f"the model has {len(theta)} coefficients for {x.shape[1]} columns of this cohort; {AS_FED}")
     if final.fit_intercept:
         x, theta = np.column_stack([np.ones(len(x)), x]), np.append(np.ravel(final.intercept_), theta)
-        columns = np.append(np.array([INTERCEPT], dtype=object), columns)
+        columns = (INTERCEPT, *columns)
     names = tuple(str(column) for column in columns)
     variables = tuple(_variable_of(name, cohort.schema.feature_names) for name in names)
     return GivenModel(x, theta, names, variables, _penalty_of(final), getattr(final, "class_weight", None))
+
+
+def _transformed(model: Any, frame: pd.DataFrame) -> tuple[Matrix, tuple[Any, ...]]:
+    """Return the columns on which the last step of a model works, and their names."""
+    x, columns = frame, tuple(frame.columns)
+    try:
+        if hasattr(model, "steps") and len(model.steps) > 1:
+            x, columns = model[:-1].transform(frame), tuple(model[:-1].get_feature_names_out())
+        return np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=float), columns
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # whose message may hold a recorded value
+        kind = type(error).__name__
+        raise DataError(f"the model cannot turn the cohort's variables into its columns ({kind}); {AS_FED}") from None
 
 
 def _penalty_of(final: Any) -> float | None:
@@ -212,9 +225,12 @@ def _penalty_of(final: Any) -> float | None:
 
 def _variable_of(column: str, variables: tuple[str, ...]) -> str:
     """Return the recorded variable that a pipeline's column comes from, by name; itself where none matches."""
-    plain = column.split("__", 1)[-1]
-    found = [name for name in variables if plain == name or plain.startswith((f"{name}_", f"{name}="))]
-    return max(found, key=len) if found else plain
+    steps = column.split("__")
+    for plain in ("__".join(steps[first:]).removeprefix("missingindicator_") for first in range(len(steps))):
+        found = [name for name in variables if plain == name or plain.startswith((f"{name}_", f"{name}="))]
+        if found:
+            return max(found, key=len)
+    return column.split("__", 1)[-1]
 
 
 def _from_coefficients(cohort: Cohort, model: Any) -> GivenModel:
@@ -223,7 +239,7 @@ def _from_coefficients(cohort: Cohort, model: Any) -> GivenModel:
     if not isinstance(table, Mapping) or not table:
         raise DataError("the model needs a table [coefficients] of names and numbers; see the README")
     numbers = {INTERCEPT: described.get("intercept", 0.0), **table}
-    wrong = [name for name, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)]
+    wrong = [name for name, value in numbers.items() if not _is_number(value)]
     if wrong:
         raise DataError(f"the coefficients of {', '.join(wrong)} are not numbers; write them as 0.12")
     columns = [_column(cohort, name) for name in table]
@@ -233,7 +249,13 @@ def _from_coefficients(cohort: Cohort, model: Any) -> GivenModel:
         x, theta = np.column_stack([np.ones(len(x)), x]), np.append(float(described["intercept"]), theta)
         names, variables = (INTERCEPT, *names), (INTERCEPT, *variables)
     penalty = described.get("penalty")
+    if penalty is not None and not _is_number(penalty):
+        raise DataError("the model's penalty is not a number; write it as 1.0, and 0 for none")
     return GivenModel(x, theta, names, variables, None if penalty is None else float(penalty))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 def _read_toml(path: Any) -> dict[str, Any]:
@@ -255,5 +277,8 @@ def _column(cohort: Cohort, name: str) -> Vector:
     if not spec.is_category:
         numbers: Vector = values.to_numpy(dtype=float, na_value=np.nan)
         return np.log1p(numbers) if spec.log1p else numbers
-    indicator: Vector = (values == level).fillna(value=False).to_numpy(dtype=float)
+    recorded = (values.fillna(MISSING) == level) if level == MISSING else (values == level).fillna(value=False)
+    if level not in (spec.levels or ()) and not recorded.any():
+        raise DataError(f"no encounter has the level of the coefficient {name!r}; check its spelling")
+    indicator: Vector = recorded.to_numpy(dtype=float)
     return indicator

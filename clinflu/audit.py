@@ -11,7 +11,7 @@ from clinflu.analysis.coefficients import coefficients
 from clinflu.analysis.discrimination import Discrimination, discrimination
 from clinflu.analysis.mistakes import mistakes
 from clinflu.analysis.planted import planted_mistakes
-from clinflu.analysis.trace import Trace, trace
+from clinflu.analysis.trace import Trace, influence_on, trace
 from clinflu.analysis.what_if import Action, Refit, what_if
 from clinflu.data import Cohort, Design
 from clinflu.data.arrays import Rows
@@ -176,9 +176,14 @@ class Audit:
         return str(wrong.index[0])
 
     def example(self, threshold: float | None = None) -> str:
-        """Return a mistake worth showing: one with a planted cause where there is one, else the worst miss."""
+        """Return a mistake worth showing: of those with a planted cause the one that rests on the fewest patients.
+
+        Where nothing was planted, the worst miss.
+        """
         planted = planted_mistakes(self.study, threshold)
-        return self.worst_miss(threshold) if planted.empty else str(planted.index[0])
+        if planted.empty:
+            return self.worst_miss(threshold)
+        return str(min(planted.index, key=lambda name: influence_on(self.study, name).concentration))
 
     def find(self, name: str) -> str:
         """Return the encounter id that a pseudonym of this user, or an encounter id, stands for.

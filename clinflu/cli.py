@@ -171,6 +171,7 @@ def simulate(
 
 def main() -> None:
     """Exit 0 when done, 2 with one line when the user can fix it, 1 on a defect of ours."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two spin against each other as soon as the machine is busy
     try:
         app()
     except ClinfluError as error:

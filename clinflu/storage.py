@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -15,14 +14,16 @@ from pydantic import TypeAdapter
 
 from clinflu.data import Cohort, CohortSchema, Design, Encoder, PlantedCause, Provenance, Split
 from clinflu.errors import StoreError
-from clinflu.model.store import load_model, read_json, save_model
+from clinflu.model.store import DESCRIPTION_FILE, TENSORS_FILE, load_model, read_json, save_model, write_json
 from clinflu.study import Study
 
 FORMAT = "clinflu-audit-1"
 AUDIT_FILE = "audit.json"
 COHORT_FILE = "cohort.parquet"
 DESIGN_FILE = "design.safetensors"
+HASHED = (COHORT_FILE, DESIGN_FILE, DESCRIPTION_FILE, TENSORS_FILE)
 OWNER_ONLY_FILE = 0o600
+OWNER_ONLY_FOLDER = 0o700
 
 
 def save_study(study: Study, folder: Path) -> None:
@@ -33,24 +34,40 @@ def save_study(study: Study, folder: Path) -> None:
     StoreError
         The folder is already there and is not an audit, or cannot be written.
     """
-    if (
-        folder.exists()
-        and any(folder.iterdir() if folder.is_dir() else [folder])
-        and not (folder / AUDIT_FILE).exists()
-    ):
-        raise StoreError(f"{folder.name} is there already and is not an audit; give a new folder")
+    if folder.exists() and not _may_be_replaced(folder):
+        raise StoreError(f"{folder.name} is there already and is not an audit, or not only; give a new folder")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         workplace = Path(tempfile.mkdtemp(prefix=".clinflu-", dir=folder.parent))
     except OSError:
         raise StoreError(f"cannot write beside {folder.name}; give a folder that you may write to") from None
     try:
-        _write(study, workplace)
-        if folder.exists():
-            shutil.rmtree(folder)
-        workplace.rename(folder)
+        new, old = workplace / "new", workplace / "old"
+        new.mkdir(mode=OWNER_ONLY_FOLDER)
+        _write(study, new)
+        _exchange(folder, new, old)
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """Whether nothing but an audit would be lost."""
+    if not folder.is_dir():
+        return False
+    found = {path.name for path in folder.iterdir()}
+    return not found or {AUDIT_FILE, COHORT_FILE} <= found <= {AUDIT_FILE, *HASHED}
+
+
+def _exchange(folder: Path, new: Path, old: Path) -> None:
+    """Put the new folder in place; where that fails, the old one is back."""
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if old.exists():
+            old.rename(folder)
+        raise
 
 
 def open_study(folder: Path) -> Study:
@@ -62,6 +79,7 @@ def open_study(folder: Path) -> Study:
         Not such a folder, or any part of it is damaged, foreign or does not belong to the rest.
     """
     from pyarrow import ArrowException
+    from safetensors import SafetensorError
 
     described = read_json(folder / AUDIT_FILE, FORMAT)
     model, model_description = load_model(folder)
@@ -70,12 +88,15 @@ def open_study(folder: Path) -> Study:
         frame = pd.read_parquet(io.BytesIO(_checked(folder / COHORT_FILE, described["sha256"])))
         cohort = Cohort(frame, parts.schema, parts.provenance, parts.planted)
         design = parts.encoder.design(cohort) if parts.encoder else _read_design(folder, described, cohort)
-    except (ArrowException, KeyError, TypeError, ValueError) as error:
+        known = cohort.content_hash, list(design.columns)
+        if known != (model_description["data_hash"], model_description["columns"]):
+            raise StoreError(f"the model in {folder.name} was fitted on other data; save the audit again")
+        for name in (DESCRIPTION_FILE, TENSORS_FILE):
+            _checked(folder / name, described["sha256"])
+    except (ArrowException, SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"{folder.name} is damaged; save the audit again") from None
-    if cohort.content_hash != model_description["data_hash"] or list(design.columns) != model_description["columns"]:
-        raise StoreError(f"the model in {folder.name} was fitted on other data; save the audit again")
     split = Split(*(np.array(rows, dtype=np.intp) for rows in (parts.train, parts.audited, parts.confirm)))
     return Study(cohort, design, model, split, parts.seed, parts.encoder, parts.notes)
 
@@ -105,18 +126,18 @@ def _write(study: Study, folder: Path) -> None:
     if study.encoder is None:
         from safetensors.numpy import save
 
-        (folder / DESIGN_FILE).write_bytes(save({"x": study.design.x, "weights": study.design.weights}))
+        arrays = {"x": study.design.x, "weights": study.design.weights}
+        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        (folder / DESIGN_FILE).write_bytes(content)
         described["design"] = {"columns": study.design.columns, "variables": study.design.variables}
     described["sha256"] = {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in (COHORT_FILE, DESIGN_FILE)
-        if (folder / name).exists()
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in HASHED if (folder / name).exists()
     }
     rows = (study.split.train.tolist(), study.split.audited.tolist(), study.split.confirm.tolist())
     cohort = study.cohort
     parts = _Parts(cohort.schema, cohort.provenance, cohort.planted, study.encoder, *rows, study.seed, study.notes)
     described["parts"] = _ADAPTER.dump_python(parts, mode="json")
-    (folder / AUDIT_FILE).write_text(json.dumps(described), encoding="utf-8")
+    write_json(folder / AUDIT_FILE, described)
     for path in folder.iterdir():
         path.chmod(OWNER_ONLY_FILE)
 

@@ -4,11 +4,16 @@ from pathlib import Path
 
 from clinflu.data import Cohort
 from clinflu.errors import LoaderError
-from data_loaders import diabetes130
+from data_loaders import diabetes130, simulated, table
+from data_loaders.diabetes130 import uci_table
 from data_loaders.loader import Loader
 
+__all__ = ["LOADERS", "load", "recognise", "uci_table"]
+
 LOADERS: dict[str, Loader] = {
+    "simulated": simulated,
     "diabetes130": diabetes130,
+    "table": table,
 }
 
 
@@ -52,8 +57,8 @@ def recognise(source: Path) -> str:
     names = [name for name, loader in LOADERS.items() if loader.recognises(source)]
     if not names:
         raise LoaderError(
-            f"no loader recognises {source.name!r}; name one with --loader ({', '.join(LOADERS)}), or describe your own "
-            "table in a TOML file beside it (see the README)"
+            f"no loader recognises {source.name!r}; name one with --loader ({', '.join(LOADERS)}), or describe your "
+            "own table in a TOML file beside it (see the README)"
         )
     if len(names) > 1:
         raise LoaderError(f"{' and '.join(names)} all recognise {source.name!r}; name one with --loader")

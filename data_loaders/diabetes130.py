@@ -87,13 +87,16 @@ SCHEMA = CohortSchema(
 
 
 def recognises(source: Path) -> bool:
-    """Whether the zip, folder or file name holds ``diabetic_data.csv``."""
+    """Whether the zip, the folder (itself or one below) or the file name holds ``diabetic_data.csv``."""
     if source.is_dir():
-        return any(source.rglob(MEMBER))
-    if not zipfile.is_zipfile(source):
-        return source.name == MEMBER or (source.suffix == ".zip" and "diabetes" in source.name)
-    with zipfile.ZipFile(source) as archive:
-        return any(PurePosixPath(name).name == MEMBER for name in archive.namelist())
+        return (source / MEMBER).is_file() or any(source.glob(f"*/{MEMBER}"))
+    if source.suffix != ".zip" or not source.is_file():
+        return source.name == MEMBER
+    try:
+        with zipfile.ZipFile(source) as archive:
+            return any(PurePosixPath(name).name == MEMBER for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return "diabetes" in source.name
 
 
 def load(source: Path | None) -> Cohort:
@@ -136,11 +139,11 @@ def cohort_from_raw(raw: pd.DataFrame, provenance: Provenance) -> Cohort:
     LoaderError
         An outcome that is none of ``<30``, ``>30`` and ``NO``, an unknown code, or values that break the schema.
     """
-    rows_in_file = pd.Series(range(2, len(raw) + 2), index=raw.index)  # row 1 is the header
-    _require_known(raw["readmitted"], OUTCOMES, rows_in_file)
+    rows_in_file = pd.Series(raw.index + 2, index=raw.index)  # row 1 is the header
+    _require_known(raw, rows_in_file)
     died, hospice = (raw["discharge_disposition_id"].isin(codes) for codes in (DIED, HOSPICE))
     at_risk = raw[~(died | hospice)]
-    described = {name: _describe(at_risk[name], rows_in_file) for name in DESCRIPTIONS}
+    described = {name: at_risk[name].map(codes) for name, codes in DESCRIPTIONS.items()}
     grouped = {name: strack_group(at_risk[name]) for name in DIAGNOSES}
     rows = at_risk.assign(**described, **grouped, readmitted_30d=(at_risk["readmitted"] == "<30").astype(float))
     exclusions = (
@@ -162,16 +165,28 @@ def _published_columns() -> list[str]:
     return [SCHEMA.encounter_id, SCHEMA.patient_id, *SCHEMA.feature_names, "readmitted"]
 
 
-def _describe(codes: pd.Series, rows_in_file: pd.Series) -> pd.Series:
-    descriptions = DESCRIPTIONS[str(codes.name)]
-    _require_known(codes.dropna(), tuple(descriptions), rows_in_file)
-    return codes.map(descriptions)
-
-
-def _require_known(values: pd.Series, known: tuple[str, ...], rows_in_file: pd.Series) -> None:
-    unknown = values[~values.isin(known)]
-    if len(unknown):
+def _require_known(raw: pd.DataFrame, rows_in_file: pd.Series) -> None:
+    """Raise if an outcome is absent or a code is unknown, naming every such column."""
+    known = {name: raw[name].isna() | raw[name].isin(codes) for name, codes in DESCRIPTIONS.items()}
+    known["readmitted"] = raw["readmitted"].isin(OUTCOMES)
+    problems = [
+        f"column {name!r} in {int((~valid).sum()):,} rows, the first is row {rows_in_file[~valid].iloc[0]}"
+        for name, valid in known.items()
+        if not valid.all()
+    ]
+    if problems:
         raise LoaderError(
-            f"nothing was loaded: column {values.name!r} holds a value that the table does not define in {len(unknown):,} "
-            f"rows, the first in row {rows_in_file[unknown.index[0]]}; is the file complete?"
+            f"nothing was loaded: values that the published table does not define: {'; '.join(problems)}. "
+            "Is the file complete?"
         )
+
+
+def uci_table() -> pd.DataFrame:
+    """Return the published table as text, from where ``clinflu data fetch diabetes130`` has put it.
+
+    Raises
+    ------
+    LoaderError
+        It is not on this machine.
+    """
+    return read_raw(fetched_diabetes130())[0]

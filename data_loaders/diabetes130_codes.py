@@ -39,7 +39,7 @@ DESCRIPTIONS = {
         "25": "Not Mapped",
         "26": "Unknown/Invalid",
         "27": "Discharged/transferred to a federal health care facility.",
-        "28": "Discharged/transferred/referred to a psychiatric hospital of psychiatric distinct part unit of a hospital",
+        "28": "Discharged/transferred/referred to a psychiatric hospital of psychiatric distinct part unit of a hospital",  # noqa: E501
         "29": "Discharged/transferred to a Critical Access Hospital (CAH).",
         "30": "Discharged/transferred to another Type of Health Care Institution not Defined Elsewhere",
     },

@@ -1,6 +1,8 @@
 """Public tables that can be downloaded, with the hashes that they must have."""
 
+import contextlib
 import hashlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -21,14 +23,14 @@ def default_folder() -> Path:
 
 
 def fetched_diabetes130() -> Path:
-    """Return where the UCI table was put by ``clinflu data fetch``.
+    """Return where the UCI table is: in ``$CLINFLU_DATA``, or where ``clinflu data fetch`` put it.
 
     Raises
     ------
     LoaderError
         It has not been fetched.
     """
-    path = default_folder() / DIABETES130_FILE
+    path = Path(os.environ.get("CLINFLU_DATA") or default_folder()) / DIABETES130_FILE
     if not path.exists():
         raise LoaderError(
             "the UCI table is not on this machine: run 'clinflu data fetch diabetes130', or give --data PATH"
@@ -56,25 +58,34 @@ def fetch_diabetes130(folder: Path) -> Path:
 
     target = folder / DIABETES130_FILE
     if target.exists():
-        _check(target)
+        _require_published(target, "remove it and fetch it again")
         return target
+    by_hand = f"download {DIABETES130_URL} on a machine that can, and put it at {target}"
     with tempfile.TemporaryDirectory() as workplace:
         pooch.get_logger().setLevel("ERROR")
         try:
             downloaded = pooch.retrieve(DIABETES130_URL, known_hash=None, fname=DIABETES130_FILE, path=workplace)
         except (requests.RequestException, OSError):
-            raise LoaderError(
-                f"cannot reach the UCI repository: download {DIABETES130_URL} on a machine that can, and put it at {target}"
-            ) from None
-        _check(Path(downloaded))
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.move(downloaded, target)
+            raise LoaderError(f"cannot reach the UCI repository: {by_hand}") from None
+        _require_published(Path(downloaded), by_hand)
+        _put(Path(downloaded), target)
     return target
 
 
-def _check(archive: Path) -> None:
+def _put(downloaded: Path, target: Path) -> None:
+    """Move the file to its place, where it appears whole or not at all."""
+    partial = target.with_suffix(".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(downloaded, partial)
+        partial.replace(target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise LoaderError(f"cannot write {target}; name a folder that you may write to, with space left") from None
+
+
+def _require_published(archive: Path, otherwise: str) -> None:
     content, _ = read_member(archive, "diabetic_data.csv")
     if hashlib.sha256(content).hexdigest() != DIABETES130_SHA256:
-        raise LoaderError(
-            f"{archive.name} is not the published table (its sha256 differs); remove it and fetch it again"
-        )
+        raise LoaderError(f"{archive.name} is not the published table (its sha256 differs): {otherwise}")

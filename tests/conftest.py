@@ -1,0 +1,86 @@
+"""Fixtures that many tests share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clinflu.data import CohortSchema, FeatureSpec, Provenance, build_cohort
+
+
+@pytest.fixture(scope="session")
+def uci_zip():
+    """The archive of the UCI Diabetes table, which is no part of the repository."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    path = Path(os.environ.get("CLINFLU_DATA") or beside) / "dataset_diabetes.zip"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent; set CLINFLU_DATA to the folder that holds it")
+    return path
+
+
+@pytest.fixture(scope="session")
+def simulated_cohort():
+    """The built-in cohort, with its planted causes."""
+    from data_loaders import load
+
+    return load("simulated")
+
+
+@pytest.fixture(scope="session")
+def simulated_audit(simulated_cohort):
+    """The default model on the built-in cohort."""
+    from clinflu import Audit
+
+    return Audit.fit(simulated_cohort)
+
+
+SMALL_SCHEMA = CohortSchema(
+    encounter_id="encounter",
+    patient_id="patient",
+    outcome="readmitted",
+    features=(
+        FeatureSpec("age_years", "Age", unit="years", bounds=(0, 110)),
+        FeatureSpec("visits", "Visits in the year before", bounds=(0, 60), log1p=True),
+        FeatureSpec("platelets", "Platelets", unit="per µL"),
+        FeatureSpec("creatinine", "Creatinine", unit="mg/dL", bounds=(0, float("inf"))),
+        FeatureSpec("ward", "Ward", levels=("medical", "surgical", "intensive", "burns")),
+        FeatureSpec("ward_team", "Team", levels=()),
+    ),
+    subgroups=("ward",),
+)
+
+
+@pytest.fixture(scope="session")
+def small_cohort():
+    """About 1,000 encounters of 420 patients; values are missing, and intensive care is rare and misleading."""
+    rng = np.random.default_rng(11)
+    patients = np.repeat(np.arange(420), rng.integers(1, 5, 420))
+    n = len(patients)
+    severity = rng.normal(size=420)[patients]
+    ward = rng.choice(["medical", "surgical", "intensive"], n, p=[0.6, 0.38, 0.02])
+    rows = pd.DataFrame(
+        {
+            "encounter": [f"e{k:04d}" for k in rng.permutation(n)],
+            "patient": [f"p{k:03d}" for k in patients],
+            "age_years": (62 + 15 * rng.normal(size=n)).clip(1, 109),
+            "visits": rng.poisson(np.exp(0.4 * severity)),
+            "platelets": 250_000 + 80_000 * rng.normal(size=n),
+            "creatinine": np.where(rng.random(n) < 0.1, np.nan, 1 + rng.gamma(2.0, 0.3, n)),
+            "ward": ward,
+            "ward_team": pd.Series(rng.choice(["red", "blue", "x_y"], n)).mask(pd.Series(rng.random(n) < 0.15)),
+        }
+    )
+    margin = -1.6 + 0.9 * severity + 0.02 * (rows["age_years"] - 62) + 0.5 * (rows["ward_team"] == "red")
+    rows["readmitted"] = (rng.random(n) < 1 / (1 + np.exp(-margin))).astype(int)
+    rows.loc[rows["ward"] == "intensive", "readmitted"] = (rng.random((ward == "intensive").sum()) < 0.7).astype(int)
+    return build_cohort(rows, SMALL_SCHEMA, Provenance("small", "0" * 64, "none", n, simulated=True))
+
+
+@pytest.fixture(scope="session")
+def small_study(small_cohort):
+    """The study of the small cohort at the default penalty."""
+    from clinflu.study import Study
+
+    return Study.fit(small_cohort)

@@ -144,6 +144,8 @@ def _combine(study: Study, actions: tuple[Action, ...]) -> Change:
 
 def _removed(study: Study, action: Remove) -> Rows:
     of_encounters = _positions(study, action.encounters)
+    if isinstance(action.patients, str):
+        raise DataError("give a list of patient ids, not a single text")
     patients = pd.Index([str(name) for name in action.patients])
     of_train = study.design.patient_ids[study.split.train]
     absent = ~patients.isin(of_train)
@@ -165,7 +167,7 @@ def _positions(study: Study, encounter_ids: Iterable[str]) -> Rows:
 
 
 def _numbers(study: Study, values: Mapping[str, float], what: str) -> dict[int, float]:
-    numbers: Vector = np.array(list(values.values()), dtype=float)
+    numbers: Vector = pd.to_numeric(pd.Series(list(values.values()), dtype=object), errors="coerce").to_numpy(float)
     valid = np.isin(numbers, (0.0, 1.0)) if what == "outcome" else np.isfinite(numbers) & (numbers >= 0)
     if not valid.all():
         wanted = "0 or 1" if what == "outcome" else "a finite number, 0 or more"

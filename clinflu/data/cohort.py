@@ -117,8 +117,8 @@ class Cohort:
             return int(self.frame.index.get_loc(str(encounter_id)))
         except KeyError:
             raise DataError(
-                f"this cohort ({len(self.frame):,} encounters from {self.provenance.source}) has no encounter of the id "
-                "that you gave; leave the encounter out to take the worst miss"
+                f"this cohort ({len(self.frame):,} encounters from {self.provenance.source}) has no encounter of the "
+                "id that you gave; leave the encounter out to take the worst miss"
             ) from None
 
     @cached_property

@@ -8,10 +8,10 @@ import pandas as pd
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.cohort import Cohort
-from clinflu.data.schema import CohortSchema, FeatureSpec
+from clinflu.data.schema import RESERVED, CohortSchema, FeatureSpec
 from clinflu.errors import DataError
 
-INTERCEPT = "intercept"
+INTERCEPT = RESERVED
 MISSING = "missing"
 
 
@@ -161,7 +161,7 @@ class Encoder:
 
     def levels(self, variable: str) -> tuple[str, ...]:
         """Return the levels that training saw, the reference first."""
-        others = [column.level for column in self.columns if column.variable == variable and column.level]
+        others = [column.level for column in self.columns if column.variable == variable and column.level is not None]
         return (self.references[variable], *others)
 
     def design(self, cohort: Cohort) -> Design:
@@ -227,7 +227,7 @@ def _encode_number(values: pd.Series, spec: FeatureSpec, columns: list[Column]) 
 
 def _encode_levels(values: pd.Series, columns: list[Column], reference: str) -> Matrix:
     levels = [str(column.level) for column in columns]
-    place = pd.Categorical(values.fillna(MISSING), categories=[*levels, reference]).codes
+    place = pd.Index([*levels, reference], dtype=object).get_indexer(_levels_of(values))
     encoded = np.zeros((len(values), len(columns)))
     has_column = (place >= 0) & (place < len(levels))
     encoded[np.flatnonzero(has_column), place[has_column]] = 1.0

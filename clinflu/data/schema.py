@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from clinflu.errors import DataError
 
+RESERVED = "intercept"
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
@@ -73,6 +75,8 @@ class CohortSchema:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise DataError(f"the schema names {', '.join(twice)} more than once; give each column one meaning")
+        if RESERVED in names:
+            raise DataError(f"{RESERVED!r} is the name of the model's own constant; rename that column")
         if not self.features:
             raise DataError("the schema has no features; name at least one recorded variable")
         for name in self.subgroups:

@@ -28,7 +28,7 @@ def split_by_patient(patient_ids: pd.Series, seed: int, shares: tuple[float, flo
     patient_ids : Series, (n,)
         One patient id a row.
     seed : int
-        Of numpy's default generator; the same seed and patients give the same split.
+        Of numpy's default generator; the same seed and the same rows in the same order give the same split.
     shares : (float, float, float)
         Shares of the patients that go to training, auditing and confirming; they add up to 1.
 
@@ -39,8 +39,8 @@ def split_by_patient(patient_ids: pd.Series, seed: int, shares: tuple[float, flo
     """
     codes, patients = pd.factorize(patient_ids)
     ends = np.round(np.cumsum(shares) * len(patients)).astype(int)
-    if min(np.diff(ends, prepend=0)) < 1:
-        raise DataError(f"{len(patients)} patients cannot be split three ways; give at least 5 patients")
+    if np.diff(ends, prepend=0).min() < 1:
+        raise DataError(f"{len(patients)} patients cannot be split three ways; give a table with more patients")
     order = np.random.default_rng(seed).permutation(len(patients))
     part = np.searchsorted(ends, np.argsort(order), side="right")[codes]
     return Split(*(np.flatnonzero(part == k) for k in range(3)))

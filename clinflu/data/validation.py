@@ -84,6 +84,9 @@ def _readable(table: pd.DataFrame, schema: CohortSchema) -> tuple[pd.DataFrame, 
 
 
 def _plain_text(values: pd.Series) -> pd.Series:
+    """Undo categories, and give a column without a single value, which may have any type, that of text."""
+    if values.isna().all():
+        return pd.Series(None, index=values.index, dtype="str")
     return values.astype(object) if isinstance(values.dtype, pd.CategoricalDtype) else values
 
 

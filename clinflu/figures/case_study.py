@@ -12,7 +12,7 @@ ROW_PX = 24
 
 
 def case_study_figure(study: CaseStudy) -> SafeFigure:
-    """Draw the change of the audited loss without each of the strongest patients, refitted (bar) and estimated (diamond).
+    """Draw the change of the audited loss without each strong patient, refitted (bar) and estimated (diamond).
 
     Parameters
     ----------

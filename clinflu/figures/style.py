@@ -17,12 +17,12 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 
 
 def escape(value: object) -> str:
-    """Return a value of the data as text that plotly and HTML show as it is."""
-    return html.escape(" ".join(str(value).split()), quote=True)
+    """Return a value of the data as text that HTML shows as it is, in an attribute too."""
+    return html.escape(str(value), quote=True)
 
 
 def figure_text(value: object) -> str:
-    """Return a value of the data as text for plotly, which knows no entity for a quotation mark."""
+    """Return a value of the data as one line of text for plotly, which knows no entity for a quotation mark."""
     return html.escape(" ".join(str(value).split()), quote=False)
 
 

@@ -8,14 +8,16 @@ from scipy.linalg import cho_solve
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.errors import OneClassError, SingularHessianError
+from clinflu.influence.group import LOST_IN_ROUNDING
 from clinflu.influence.training import TrainingRows
 from clinflu.model.base import FittedModel
 from clinflu.model.logistic import curvature, risk, weighted_gram
-from clinflu.model.newton import GRADIENT_TOLERANCE, STEP_TOLERANCE, factor, fit_logistic
+from clinflu.model.newton import STEP_TOLERANCE, factor, fit_logistic, has_arrived
 
 BATCH = 32
 MAX_CHORD_STEPS = 60
 STEPS_WORTH_A_HESSIAN = 14
+MAX_HESSIANS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ def refit_each(train: TrainingRows, changes: list[Change]) -> list[Refitted]:
     ------
     OneClassError
         A change leaves a single outcome.
-    NotConvergedError
-        The stopping rule was not reached.
+    SeparationError, SingularHessianError, NotConvergedError
+        What is left has no optimum, or none was reached; as a fit to the changed rows would say.
     """
     for change in changes:
         _require_both_classes(train, change)
@@ -129,7 +131,7 @@ class _Batch:
         self._train = train
         self._changes = changes
         self._theta = np.repeat(train.model.theta[:, None], len(changes), axis=1)
-        self._factors = [self._start_factor(change) for change in changes]
+        self._factors: dict[int, tuple[Matrix, bool]] = {}
         self._last_step = np.full(len(changes), np.inf)
         self._hessians = np.zeros(len(changes), dtype=int)
         self._done: dict[int, Refitted] = {}
@@ -147,16 +149,27 @@ class _Batch:
         return [self._done[k] for k in range(len(self._changes))]
 
     def _advance(self, k: int, gradient: Vector, steps: int) -> bool:
-        """Take one step of refit k; return whether it had already arrived."""
+        """Take one step of refit k; return whether it is done: it had arrived, or was fitted from cold."""
+        try:
+            done = self._step(k, gradient, steps)
+        except SingularHessianError:
+            done = None
+        if done is None:
+            self._done[k] = self._from_cold(k)
+        return done is not False
+
+    def _step(self, k: int, gradient: Vector, steps: int) -> bool | None:
+        """Take one step of refit k; return whether it had already arrived, None where no step leads on."""
+        if k not in self._factors:
+            self._factors[k] = self._start_factor(self._changes[k])
         step: Vector = cho_solve(self._factors[k], gradient, check_finite=False)
         size = float(np.abs(step).max())
-        if size <= STEP_TOLERANCE and np.abs(gradient).max() / len(self._train.x) <= GRADIENT_TOLERANCE:
+        if has_arrived(size, gradient, self._train.x, stalled=size > 0.5 * self._last_step[k]):
             norm = float(np.linalg.norm(gradient)) / len(self._train.x)
             self._done[k] = Refitted(self._theta[:, k].copy(), norm, size, steps, int(self._hessians[k]))
             return True
-        if not np.isfinite(size) or size > 4 * self._last_step[k]:
-            self._done[k] = self._from_cold(k)
-            return True
+        if not np.isfinite(size) or size > 4 * self._last_step[k] or self._hessians[k] >= MAX_HESSIANS:
+            return None
         if self._is_slow(k, size):
             self._refresh(k)
             step = cho_solve(self._factors[k], gradient, check_finite=False)
@@ -183,12 +196,10 @@ class _Batch:
         hessian = train.model.hessian
         for sign, part in ((1.0, d_change > 0), (-1.0, d_change < 0)):
             hessian = hessian + sign * weighted_gram(train.x[rows[part]], np.abs(d_change[part]))
-        try:
-            return factor(hessian)
-        except SingularHessianError:
+        if np.any(np.diagonal(hessian) <= LOST_IN_ROUNDING * np.diagonal(train.model.hessian)):
             weights, _ = changed_rows(train, change)
-            d = weights * curvature(train.risk)
-            return factor(weighted_gram(train.x, d) + np.diag(train.model.penalty))
+            hessian = weighted_gram(train.x, weights * curvature(train.risk)) + np.diag(train.model.penalty)
+        return factor(hessian)
 
     def _start_gradient(self, change: Change) -> Vector:
         """Return the changed objective's gradient at theta; only the changed rows enter, theta being an optimum."""

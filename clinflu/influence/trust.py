@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clinflu.data.arrays import Vector
 from clinflu.errors import SingularHessianError, TrustError
 from clinflu.influence.training import TrainingRows
-from clinflu.model.newton import GRADIENT_TOLERANCE, STEP_TOLERANCE
+from clinflu.model.newton import has_arrived
 
 LARGEST_CONDITION = 1e12
 LARGEST_PARAMETER_SHARE = 0.5
@@ -50,7 +51,8 @@ def assess(train: TrainingRows) -> Trust:
     except SingularHessianError:
         reason = "the Hessian is not positive definite"
         return Trust(gradient_norm, np.inf, condition, np.nan, np.nan, (reason,))
-    reasons = _reasons(float(np.abs(gradient).max()) / len(train.x), step_norm, condition, leverage)
+    arrived = has_arrived(step_norm, gradient, train.x, stalled=True)
+    reasons = _reasons(step_norm, condition, leverage, arrived=arrived)
     return Trust(gradient_norm, step_norm, condition, float(leverage.sum()), float(leverage.max()), reasons)
 
 
@@ -69,9 +71,9 @@ def require_trust(trust: Trust) -> None:
         )
 
 
-def _reasons(gradient: float, step_norm: float, condition: float, leverage: np.ndarray) -> tuple[str, ...]:
+def _reasons(step_norm: float, condition: float, leverage: Vector, *, arrived: bool) -> tuple[str, ...]:
     found = []
-    if step_norm > STEP_TOLERANCE or gradient > GRADIENT_TOLERANCE:
+    if not arrived:
         found.append(f"it is not at its optimum (a step of {step_norm:.1e} is still to go)")
     if condition > LARGEST_CONDITION:
         found.append(f"the columns can hardly be told apart (condition number {condition:.1e})")

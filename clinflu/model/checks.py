@@ -26,7 +26,7 @@ def check_fit_input(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> N
     if not len(x) or not weights.any():
         raise TooFewRowsError("no rows to fit, or only weights of zero; check the exclusions and the weights")
     for name, values in (("x", x), ("the outcome", y), ("the weights", weights), ("the penalty", penalty)):
-        if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+        if not _is_finite(values):
             raise NonFiniteError(f"{name} holds missing (NaN) or infinite values; fill, encode or drop them")
     if weights.min() < 0 or penalty.min() < 0:
         raise FitError("weights and penalties cannot be negative; drop a row by giving it weight 0")
@@ -41,6 +41,25 @@ def check_fit_input(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> N
     counted = y[weights > 0]
     if counted.min() == counted.max():
         raise OneClassError(f"all {len(counted):,} rows have the outcome {counted[0]:.0f}; a model needs both classes")
+
+
+def check_start(start: Vector, columns: int) -> None:
+    """Raise if no fit can start there.
+
+    Raises
+    ------
+    NonFiniteError, FitError
+    """
+    if np.shape(start) != (columns,):
+        raise FitError(f"shapes do not match: a start {np.shape(start)} for {columns} columns")
+    if not np.isfinite(start).all():
+        raise NonFiniteError("the start holds missing (NaN) or infinite values; leave it out to start at zero")
+
+
+def _is_finite(values: Matrix) -> bool:
+    """Whether all values are finite; the sum says so without a copy, unless it overflows itself."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def is_separated(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> bool:

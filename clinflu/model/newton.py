@@ -1,5 +1,6 @@
 """The fit: Newton's method to the stopping rule, in float64, from zero or from a start."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.errors import NotConvergedError, SeparationError, SingularHessianError
 from clinflu.model.base import FittedModel
-from clinflu.model.checks import check_fit_input, collinear_columns, is_separated
+from clinflu.model.checks import check_fit_input, check_start, collinear_columns, is_separated
 from clinflu.model.logistic import LOGISTIC, curvature, risk, row_loss, weighted_gram
 
 STEP_TOLERANCE = 1e-10
@@ -37,6 +38,27 @@ def factor(hessian: Matrix) -> tuple[Matrix, bool]:
     return cholesky, lower
 
 
+def has_arrived(step_norm: float, gradient: Vector, x: Matrix, *, stalled: bool) -> bool:
+    """Whether the stopping rule is met: ``max |H^-1 g| <= 1e-10`` and ``max |g| / n <= 1e-12``.
+
+    Parameters
+    ----------
+    step_norm : float
+        max |H^-1 g|.
+    gradient : (p,)
+    x : (n, p)
+    stalled : bool
+        Whether the steps have stopped shrinking. Then the gradient of a column of large values, which rounding keeps
+        above its limit, is measured per unit of the column's root mean square.
+    """
+    if step_norm > STEP_TOLERANCE:
+        return False
+    left = np.abs(gradient) / len(x)
+    if stalled and left.max() > GRADIENT_TOLERANCE:
+        left /= np.sqrt(np.einsum("ij,ij->j", x, x) / len(x)).clip(min=1.0)
+    return bool(left.max() <= GRADIENT_TOLERANCE)
+
+
 def fit_logistic(x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: Vector | None = None) -> FittedModel:
     r"""Return the minimum of :math:`\sum_i w_i l_i(\theta) + \tfrac12 \theta^\top \Lambda \theta`.
 
@@ -51,7 +73,7 @@ def fit_logistic(x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: 
     penalty : (p,)
         On the summed loss; 0 for a free intercept.
     start : (p,), optional
-        By default zero.
+        By default zero; from where no step leads on, the fit begins at zero again.
 
     Raises
     ------
@@ -60,9 +82,13 @@ def fit_logistic(x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: 
         collinear columns, or no convergence.
     """
     check_fit_input(x, y, weights, penalty)
-    theta = np.zeros(x.shape[1]) if start is None else np.array(start, dtype=float)
+    objective = _Objective(x, y, weights, penalty)
+    if start is not None:
+        check_start(start, x.shape[1])
+        with suppress(SingularHessianError, NotConvergedError):
+            return _descend(objective, np.array(start, dtype=float))
     try:
-        return _descend(_Objective(x, y, weights, penalty), theta)
+        return _descend(objective, np.zeros(x.shape[1]))
     except (SingularHessianError, NotConvergedError):
         if np.all(penalty > 0) or not is_separated(x, y, weights, penalty):
             raise
@@ -94,16 +120,17 @@ class _Objective:
 
 def _descend(objective: _Objective, theta: Vector) -> FittedModel:
     margin = objective.x @ theta
-    rows = len(objective.x)
+    last_step = np.inf
     for iteration in range(MAX_ITERATIONS):
         p = risk(margin)
         hessian = objective.hessian(p)
         gradient = objective.gradient(theta, p)
         step: Vector = cho_solve(factor(hessian), gradient, check_finite=False)
         step_norm = float(np.abs(step).max())
-        if step_norm <= STEP_TOLERANCE and np.abs(gradient).max() / rows <= GRADIENT_TOLERANCE:
-            gradient_norm = float(np.linalg.norm(gradient)) / rows
+        if has_arrived(step_norm, gradient, objective.x, stalled=step_norm > 0.5 * last_step):
+            gradient_norm = float(np.linalg.norm(gradient)) / len(objective.x)
             return FittedModel(LOGISTIC.name, theta, objective.penalty, hessian, gradient_norm, step_norm, iteration)
+        last_step = step_norm
         theta, margin = _halve_until_lower(objective, theta, margin, step, gradient)
         if np.abs(margin).min() > SEPARATED_MARGIN:
             break

@@ -16,6 +16,8 @@ ARRAYS = ("theta", "penalty", "hessian")
 TENSORS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "model.json"
 LIBRARIES = ("clinflu", "numpy", "pandas", "scipy")
+SEAL = b'{"sha256": "%s",'
+SEAL_LENGTH = len(SEAL % bytes(64))
 
 
 def save_model(model: FittedModel, folder: Path, *, columns: tuple[str, ...], data_hash: str) -> None:
@@ -44,7 +46,7 @@ def save_model(model: FittedModel, folder: Path, *, columns: tuple[str, ...], da
         "tensors_sha256": hashlib.sha256(content).hexdigest(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
-    (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1))
+    write_json(folder / DESCRIPTION_FILE, description)
 
 
 def load_model(folder: Path) -> tuple[FittedModel, dict[str, Any]]:
@@ -76,22 +78,32 @@ def load_model(folder: Path) -> tuple[FittedModel, dict[str, Any]]:
             step_norm=description["step_norm"],
             iterations=description["iterations"],
         )
-    except (SafetensorError, KeyError, TypeError):
+        _check(model, description)
+    except (SafetensorError, AttributeError, KeyError, TypeError):
         raise StoreError(
             f"{TENSORS_FILE} holds no clinflu model; give a folder that 'clinflu run --save' made"
         ) from None
-    _check(model, description)
     return model, description
 
 
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON object whose first entry is the sha256 of all that follows."""
+    body = json.dumps(content, indent=1).encode()[1:]
+    path.write_bytes(SEAL % hashlib.sha256(body).hexdigest().encode() + body)
+
+
 def read_json(path: Path, wanted: str) -> dict[str, Any]:
-    """Return a JSON object of a known format, or raise StoreError."""
+    """Return a JSON object of a known format that :func:`write_json` wrote, or raise StoreError."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = path.read_bytes()
+        found = json.loads(content)
+    except (OSError, ValueError, RecursionError):
         raise StoreError(f"{path.name} is absent or damaged; give a folder that 'clinflu run --save' made") from None
     if not isinstance(found, dict) or found.get("format") != wanted:
         raise StoreError(f"{path.name} was not written by this version of clinflu; save the audit again")
+    body = content[SEAL_LENGTH:]
+    if content[:SEAL_LENGTH] != SEAL % hashlib.sha256(body).hexdigest().encode():
+        raise StoreError(f"{path.name} is damaged or was changed (its sha256 differs); save the audit again")
     return found
 
 

@@ -43,8 +43,8 @@ def case_study_view(study: CaseStudy, *, with_children: bool) -> RenderableType:
         f"{audited['test_position']}: risk {PERCENT * audited['risk_original']:.1f} % before, "
         f"{PERCENT * audited['risk_modified']:.1f} % after. The children are "
         f"{study.ratio_to_next['harmful']:.1f} (harmful) and {study.ratio_to_next['helpful']:.1f} (helpful) times as "
-        f"influential as the strongest other patient. The child indicator carries most of the influence of {carried} of "
-        f"them, while its coefficient ranks {study.child_coefficient_rank} by size."
+        f"influential as the strongest other patient. The child indicator carries most of the influence of {carried} "
+        f"of them, while its coefficient ranks {study.child_coefficient_rank} by size."
     )
     note = Text(
         "Risks are P(readmitted within 30 days) under the half-and-half sample, not absolute risks.", style="dim"

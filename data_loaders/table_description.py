@@ -1,0 +1,292 @@
+"""The TOML that describes a table: read key by key, with every problem kept for one message."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clinflu.data import CohortSchema, FeatureSpec
+from clinflu.errors import DataError, LoaderError
+
+MAX_BYTES = 2**20
+SUFFIXES = (".csv", ".parquet")
+KEYS = ("encounter_id", "patient_id", "outcome")
+NUMBER_KEYS = ("unit", "bounds", "log1p")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Rows to leave out: those whose column holds one of the values."""
+
+    column: str
+    values: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a TOML says of a table.
+
+    Parameters
+    ----------
+    file : str, optional
+        Name of the table, in the folder of the TOML; by default the stem of the TOML tells.
+    columns : tuple of str
+        Every column that is named, each once.
+    schema : CohortSchema, optional
+        ``None`` where there are problems.
+    outcome_event : str, optional
+        The value of the outcome column that means the event; by default the column holds 0 and 1.
+    missing : tuple of str
+        What stands for a missing value.
+    rules : tuple of Rule
+        Exclusions, in order.
+    problems : tuple of str
+        All that is wrong with the description.
+    """
+
+    file: str | None
+    columns: tuple[str, ...]
+    schema: CohortSchema | None
+    outcome_event: str | None
+    missing: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    problems: tuple[str, ...]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file.
+
+    Raises
+    ------
+    LoaderError
+        It is absent, too large to be a description, not UTF-8 or not TOML; the line is named.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError:
+        raise LoaderError(f"{path.name} cannot be read; check that it is there and that you may open it") from None
+    if len(content) > MAX_BYTES:
+        raise LoaderError(f"{path.name} is too large to describe a table; check that it is the right file")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise LoaderError(f"{path.name} is not UTF-8; save it as UTF-8 and try again") from None
+    except (ValueError, RecursionError) as error:
+        place = re.search(r"\(at (line \d+, column \d+)\)", str(error))
+        where = f" at {place[1]}" if place else ""
+        raise LoaderError(f"{path.name} is not TOML{where}; mend that line (texts need quotes)") from None
+
+
+def is_table_name(name: object) -> bool:
+    """Whether this is the plain name of a CSV or Parquet file, without any folder."""
+    if not isinstance(name, str) or not name.isprintable() or "/" in name or "\\" in name:
+        return False
+    return Path(name).name == name and Path(name).suffix.lower() in SUFFIXES
+
+
+def read_description(path: Path) -> Description:
+    """Return what the TOML says, with all its problems.
+
+    Raises
+    ------
+    LoaderError
+        It cannot be read as TOML at all.
+    """
+    problems: list[str] = []
+    document = _Section("the description", read_toml(path), problems)
+    table = _Section("[table]", document.take("table", {}), problems)
+    features = _features(document.take("features", {}), problems)
+    rules = _rules(document.take("exclude", []), problems)
+    document.close()
+    file = table.text("file")
+    keys = {key: table.text(key, required=True) for key in KEYS}
+    _require_distinct_keys(keys, features, problems)
+    event = table.text("outcome_event")
+    label = table.text("outcome_label") or "readmitted within 30 days"
+    missing = table.texts("missing")
+    subgroups = _subgroups(table, features)
+    table.close()
+    schema = None if problems else _schema(keys, features, label, subgroups, problems)
+    named = [*keys.values(), *(rule.column for rule in rules), *features]
+    columns = tuple(dict.fromkeys(name for name in named if name))
+    return Description(file, columns, schema, event, ("",) if missing is None else missing, rules, tuple(problems))
+
+
+def _schema(
+    keys: dict[str, str | None],
+    features: dict[str, FeatureSpec | None],
+    label: str,
+    subgroups: tuple[str, ...],
+    problems: list[str],
+) -> CohortSchema | None:
+    names = {key: str(name) for key, name in keys.items()}
+    specs = tuple(spec for spec in features.values() if spec is not None)
+    try:
+        return CohortSchema(**names, features=specs, outcome_label=label, subgroups=subgroups)
+    except DataError as error:
+        problems.append(str(error))
+        return None
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """Return a question that offers the nearest of the known names, or nothing where none is near."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+class _Section:
+    """One table of the TOML; a key that nobody asks for is a problem, and so is one of the wrong type."""
+
+    def __init__(self, title: str, content: object, problems: list[str]) -> None:
+        self._title = title
+        self._problems = problems
+        self._asked: list[str] = []
+        self._content: dict[str, Any] = content if isinstance(content, dict) else {}
+        if not isinstance(content, dict):
+            self.problem("must be a section of keys and values")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._content
+
+    def problem(self, text: str) -> None:
+        self._problems.append(f"{self._title}: {text}")
+
+    def take(self, key: str, default: Any = None) -> Any:
+        self._asked.append(key)
+        return self._content.get(key, default)
+
+    def text(self, key: str, *, required: bool = False) -> str | None:
+        value = self.take(key)
+        if value is None:
+            if required:
+                self.problem(f"{key} is missing")
+            return None
+        text = _text_of(value)
+        if not text:
+            self.problem(f"{key} must be a text in quotes")
+        return text or None
+
+    def texts(self, key: str) -> tuple[str, ...] | None:
+        values = self.take(key)
+        if values is None:
+            return None
+        texts = [_text_of(value) for value in values] if isinstance(values, list) else [None]
+        known = [text for text in texts if text is not None]
+        if len(known) < len(texts):
+            self.problem(f"{key} must be a list of texts, such as ['A', 'B']")
+            return None
+        if len(set(known)) < len(known):
+            self.problem(f"{key} names something more than once")
+        return tuple(known)
+
+    def flag(self, key: str) -> bool:
+        value = self.take(key, default=False)
+        if not isinstance(value, bool):
+            self.problem(f"{key} must be true or false")
+        return value is True
+
+    def bounds(self, key: str) -> tuple[float, float] | None:
+        value = self.take(key)
+        if value is None:
+            return None
+        if not (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] < value[1]):
+            self.problem(f"{key} must be the smallest and the largest plausible number, such as [0, 120]")
+            return None
+        return float(value[0]), float(value[1])
+
+    def close(self) -> None:
+        for key in self._content:
+            if key not in self._asked:
+                self.problem(f"{key!r} is not a key that can stand there{nearest(key, self._asked)}")
+
+
+def _text_of(value: object) -> str | None:
+    """Return a text as it is and a whole number as text; nothing else is one."""
+    if isinstance(value, str):
+        return value
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64
+    return str(value) if whole else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _features(content: object, problems: list[str]) -> dict[str, FeatureSpec | None]:
+    """Return the features by column; ``None`` for one that has a problem."""
+    if not isinstance(content, dict) or not content:
+        problems.append("the description: name at least one feature, as [features.COLUMN]")
+        return {}
+    return {name: _feature(name, value, problems) for name, value in content.items()}
+
+
+def _feature(name: str, content: object, problems: list[str]) -> FeatureSpec | None:
+    before = len(problems)
+    section = _Section(f"feature {name!r}", content, problems)
+    label, unit = section.text("label"), section.text("unit")
+    bounds, log1p = section.bounds("bounds"), section.flag("log1p")
+    levels, category = section.texts("levels"), section.flag("category")
+    section.close()
+    if not name.strip():
+        section.problem("needs the name of a column")
+    numeric = [key for key in NUMBER_KEYS if key in section]
+    if (levels is not None or category) and numeric:
+        section.problem(f"is a category, so it takes no {' and no '.join(numeric)}; or take out levels and category")
+    if levels == ():
+        section.problem("levels is empty; name them, or write category = true to learn them")
+    if levels is not None and "category" in section and not category:
+        section.problem("has levels, but category is false; take one of them out")
+    if log1p and (bounds is None or bounds[0] < 0):
+        section.problem("log1p needs bounds that start at 0 or above")
+    if len(problems) > before:
+        return None
+    return FeatureSpec(name, label or name, unit, () if category and levels is None else levels, bounds, log1p)
+
+
+def _rules(content: object, problems: list[str]) -> tuple[Rule, ...]:
+    if not isinstance(content, list):
+        problems.append("the description: write each exclusion as [[exclude]], in double brackets")
+        return ()
+    return tuple(_rule(f"[[exclude]] {place}", value, problems) for place, value in enumerate(content, start=1))
+
+
+def _rule(title: str, content: object, problems: list[str]) -> Rule:
+    section = _Section(title, content, problems)
+    column, reason = section.text("column", required=True), section.text("reason", required=True)
+    values = section.texts("values")
+    section.close()
+    if not values and ("values" not in section or values == ()):
+        section.problem("values must name at least one value")
+    return Rule(column or "", values or (), reason or "")
+
+
+def _require_distinct_keys(
+    keys: dict[str, str | None], features: dict[str, FeatureSpec | None], problems: list[str]
+) -> None:
+    roles: dict[str, str] = {}
+    for role, name in keys.items():
+        if name is None:
+            continue
+        if name in roles:
+            problems.append(f"[table]: {roles[name]} and {role} are the same column {name!r}; give each its own")
+        elif name in features:
+            problems.append(f"feature {name!r}: this column is the {role}; take it out of the features")
+        roles.setdefault(name, role)
+
+
+def _subgroups(table: _Section, features: dict[str, FeatureSpec | None]) -> tuple[str, ...]:
+    """Return the subgroups named, by default all categories."""
+    named = table.texts("subgroups")
+    if named is None:
+        return tuple(name for name, spec in features.items() if spec is not None and spec.is_category)
+    for name in named:
+        if name not in features:
+            table.problem(f"subgroups: {name!r} is not a feature{nearest(name, features)}")
+        elif (spec := features[name]) is not None and not spec.is_category:
+            table.problem(f"subgroups: {name!r} is a number; name a category, or band it first")
+    return named

@@ -1,0 +1,123 @@
+"""A cohort holds what it was given, knows where it comes from, and refuses what does not fit its schema."""
+
+import pandas as pd
+import pytest
+
+from clinflu.data import Cohort, CohortSchema, Exclusion, FeatureSpec, PlantedCause, Provenance, build_cohort
+from clinflu.errors import DataError, LoaderError
+
+SEX = FeatureSpec("sex", "Sex", levels=("F", "M"))
+AGE = FeatureSpec("age", "Age", unit="years", bounds=(0, 120))
+SCHEMA = CohortSchema("visit", "person", "event", (AGE, SEX), subgroups=("sex",))
+
+
+def rows(**columns):
+    good = {
+        "visit": ["v1", "v2", "v3"],
+        "person": ["a", "a", "b"],
+        "event": [0, 1, 0],
+        "age": [70, 71, None],
+        "sex": ["F", "F", None],
+        "other": ["x", "y", "z"],
+    }
+    return pd.DataFrame({**good, **columns})
+
+
+def provenance(rows_read=5, *excluded):
+    exclusions = excluded or (Exclusion("died", 1), Exclusion("hospice", 1))
+    return Provenance("t.csv", "0" * 64, "table", rows_read, exclusions)
+
+
+@pytest.fixture
+def cohort():
+    return build_cohort(rows(), SCHEMA, provenance())
+
+
+def test_a_cohort_is_indexed_by_encounter_and_holds_the_schema_alone(cohort):
+    assert cohort.frame.index.tolist() == ["v1", "v2", "v3"]
+    assert list(cohort.frame.columns) == ["person", "event", "age", "sex"]
+    assert cohort.patients.tolist() == ["a", "a", "b"]
+    assert cohort.outcome.tolist() == [0, 1, 0]
+    assert cohort.outcome.dtype == "int8"
+
+
+def test_the_flowchart_runs_from_the_rows_read_to_those_at_risk(cohort):
+    assert cohort.provenance.flowchart() == (
+        ("encounters read", 5),
+        ("excluded: died", 1),
+        ("excluded: hospice", 1),
+        ("encounters at risk", 3),
+    )
+
+
+def test_a_flowchart_that_does_not_add_up_is_refused():
+    with pytest.raises(LoaderError, match="the flowchart ends at 4 encounters, but 3 were given"):
+        build_cohort(rows(), SCHEMA, provenance(6))
+
+
+def test_an_encounter_is_found_by_its_id_and_a_wrong_id_is_not_repeated(cohort):
+    assert [cohort.position(encounter) for encounter in ("v1", "v3")] == [0, 2]
+    with pytest.raises(DataError, match=r"\(3 encounters from t\.csv\) has no encounter") as caught:
+        cohort.position("4711")
+    assert "4711" not in str(caught.value)
+
+
+def test_rows_are_named_by_their_place_in_the_source():
+    broken = rows(sex=["F", "x", "M"])
+    with pytest.raises(LoaderError, match="row 2, column 'sex'"):
+        build_cohort(broken, SCHEMA, provenance())
+    with pytest.raises(LoaderError, match="row 17, column 'sex'"):
+        build_cohort(broken, SCHEMA, provenance(), source_rows=pd.Series([15, 17, 30]))
+
+
+def test_absent_columns_and_empty_tables_are_refused():
+    with pytest.raises(LoaderError, match=r"t\.csv lacks the columns visit, sex; check"):
+        build_cohort(rows().drop(columns=["visit", "sex"]), SCHEMA, provenance())
+    with pytest.raises(LoaderError, match="holds no encounters at risk; check"):
+        build_cohort(rows().head(0), SCHEMA, provenance(2))
+
+
+def test_the_content_hash_follows_the_content_alone(cohort):
+    same = Cohort(cohort.frame.copy(), SCHEMA, Provenance("u.csv", "1" * 64, "other", 3))
+    assert same.content_hash == cohort.content_hash
+    text = build_cohort(rows().astype({"age": object, "event": str}).astype({"sex": object}), SCHEMA, provenance())
+    assert text.content_hash == cohort.content_hash
+
+    changes = ({"age": [70, 72, None]}, {"event": [1, 1, 0]}, {"sex": ["F", "F", "F"]}, {"visit": ["v1", "v2", "v4"]})
+    hashes = {build_cohort(rows(**change), SCHEMA, provenance()).content_hash for change in changes}
+    assert len(hashes | {cohort.content_hash}) == 5
+
+
+def test_planted_causes_stay_with_a_simulated_cohort():
+    cause = PlantedCause("typo", "ages times ten", ("v1",), "age > 60")
+
+    assert build_cohort(rows(), SCHEMA, provenance(), planted=(cause,)).planted == (cause,)
+
+
+# The schema
+
+WRONG_SCHEMAS = {
+    "one column, two meanings": (lambda: CohortSchema("visit", "visit", "y", (AGE,)), "visit more than once"),
+    "feature twice": (lambda: CohortSchema("visit", "person", "y", (AGE, AGE)), "age more than once"),
+    "no features": (lambda: CohortSchema("visit", "person", "y", ()), "name at least one"),
+    "numeric subgroup": (lambda: CohortSchema("visit", "person", "y", (AGE,), subgroups=("age",)), "band it first"),
+    "unknown subgroup": (lambda: CohortSchema("visit", "person", "y", (AGE,), subgroups=("sex",)), "there are: age"),
+    "levels with a unit": (lambda: FeatureSpec("x", "X", levels=(), unit="kg"), "takes no unit"),
+    "levels with bounds": (lambda: FeatureSpec("x", "X", levels=("a",), bounds=(0, 1)), "takes no unit"),
+    "log of a negative": (lambda: FeatureSpec("x", "X", bounds=(-1, 1), log1p=True), "start at 0"),
+    "log without bounds": (lambda: FeatureSpec("x", "X", log1p=True), "start at 0"),
+}
+
+
+@pytest.mark.parametrize(("build", "expected"), WRONG_SCHEMAS.values(), ids=WRONG_SCHEMAS)
+def test_a_schema_that_contradicts_itself_is_refused(build, expected):
+    with pytest.raises(DataError, match=expected):
+        build()
+
+
+def test_a_schema_finds_its_features():
+    assert SCHEMA.feature_names == ("age", "sex")
+    assert SCHEMA.categories == (SEX,)
+    assert SCHEMA.feature("age") is AGE
+    with pytest.raises(DataError, match="there are: age, sex"):
+        SCHEMA.feature("weight")
