@@ -19,7 +19,9 @@ def chance(trace: Trace) -> str:
     )
     if trace.verdict == SURPRISING:
         return f"{base}: what happened to this patient is surprising at this risk."
-    return f"{base}: what happened to this patient is expected at this risk; most mistakes of this kind are chance."
+    if trace.few_patients_explain:
+        return f"{base}: what happened is expected at this risk; the question is whether the risk itself was right."
+    return f"{base}: what happened is expected at this risk; most mistakes of this kind are chance."
 
 
 def support(trace: Trace) -> str:

@@ -7,8 +7,9 @@ import numpy as np
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.study import Study
 
-SIMILAR_PATIENTS = 500
-SMALLEST_SHARE = 10
+MOST = 500
+FEWEST = 30
+REACH = 0.25
 SURPRISING_BELOW = 0.05
 
 
@@ -18,15 +19,15 @@ class Similar:
 
     Parameters
     ----------
-    count : int
-        How many were looked at: 500, or a tenth of the audited encounters if that is less.
+    count : (k,) int
+        How many were looked at: those within 0.25 in log-odds, at most the nearest 500 and at least the nearest 30.
     event_rate : (k,)
         Share of them that had the outcome.
     surprising : (k,) bool
         Whether fewer than 5 % of them had the outcome that this encounter had.
     """
 
-    count: int
+    count: Rows
     event_rate: Vector
     surprising: Flags
 
@@ -41,18 +42,20 @@ def similar_encounters(study: Study, rows: Rows) -> Similar:
         Row numbers of the cohort.
     """
     audited = study.split.audited
-    count = min(SIMILAR_PATIENTS, max(1, len(audited) // SMALLEST_SHARE), len(audited) - 1)
     order = audited[np.argsort(study.margins[audited], kind="stable")]
     margins, outcomes = study.margins[order], study.design.y[order]
-    rates = np.array([_rate(margins, outcomes, order, int(row), study.margins[row], count) for row in rows])
+    found = [_nearest(margins, order, int(row), float(study.margins[row])) for row in rows]
+    rates = np.array([outcomes[places].mean() for places in found])
     happened = np.where(study.design.y[rows] == 1, rates, 1.0 - rates)
-    return Similar(count, rates, happened < SURPRISING_BELOW)
+    return Similar(np.array([len(places) for places in found]), rates, happened < SURPRISING_BELOW)
 
 
-def _rate(margins: Vector, outcomes: Vector, order: Rows, row: int, margin: float, count: int) -> float:
-    """Return the event rate of the ``count`` sorted rows nearest to a margin, without the row itself."""
+def _nearest(margins: Vector, order: Rows, row: int, margin: float) -> Rows:
+    """Return the places of the encounters nearest to a margin in the sorted margins, without the row itself."""
     place = int(np.searchsorted(margins, margin))
-    window = np.arange(max(0, place - count - 1), min(len(margins), place + count + 1))
+    window = np.arange(max(0, place - MOST - 1), min(len(margins), place + MOST + 1))
     window = window[order[window] != row]
-    nearest = window[np.argsort(np.abs(margins[window] - margin), kind="stable")[:count]]
-    return float(outcomes[nearest].mean())
+    distance = np.abs(margins[window] - margin)
+    nearest = np.argsort(distance, kind="stable")[:MOST]
+    within = int((distance[nearest] <= REACH).sum())
+    return window[nearest[: max(within, FEWEST)]]

@@ -181,9 +181,9 @@ def test_how_surprising_an_outcome_is_comes_from_the_audited_encounters(simulate
     audited = study.split.audited
     own = study.row(trace.encounter_id)
     others = audited[audited != own]
-    nearest = others[
-        np.argsort(np.abs(study.margins[others] - trace.margin), kind="stable")[: trace.similar_encounters]
-    ]
+    distance = np.abs(study.margins[others] - trace.margin)
+    assert trace.similar_encounters == min(500, max(30, int((distance <= 0.25).sum())))
+    nearest = others[np.argsort(distance, kind="stable")[: trace.similar_encounters]]
     assert trace.similar_event_rate == pytest.approx(study.design.y[nearest].mean())
     assert f"{100 * trace.similar_event_rate:.1f} %" in chance(trace)
 
