@@ -46,6 +46,9 @@ def save_study(study: Study, folder: Path) -> None:
         new.mkdir(mode=OWNER_ONLY_FOLDER)
         _write(study, new)
         _exchange(folder, new, old)
+    except OSError as error:
+        reason = error.strerror or "it cannot be written"
+        raise StoreError(f"{folder.name} was not saved: {reason}; free some space, or give another folder") from None
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
 

@@ -116,8 +116,8 @@ def _span(trace: Trace, steps: tuple[Step, ...]) -> list[float]:
     for step in steps:
         ends.append(ends[-1] + step.risk_pp)
     low, high = min(0.0, *ends), max(PERCENT * trace.threshold, *ends)
-    room = 0.16 * (high - low)
-    return [min(0.0, min(ends) - room), high + room]
+    room = high - low
+    return [min(0.0, min(ends) - 0.22 * room), high + 0.14 * room]
 
 
 def _mark_threshold(figure: SafeFigure, trace: Trace) -> None:
@@ -126,7 +126,8 @@ def _mark_threshold(figure: SafeFigure, trace: Trace) -> None:
         line={"color": INK, "width": 1.5, "dash": "dash"},
         annotation={
             "text": f"alert from {PERCENT * trace.threshold:.1f} %",
-            "xanchor": "center",
+            "xanchor": "right",
+            "xshift": 24,
             "yanchor": "bottom",
             "y": 1.0,
             "font": {"size": 12, "color": INK},

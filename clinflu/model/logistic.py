@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 BLOCK_ROWS = 2048
+LINEAR_FROM = 700.0  # exp of more overflows; torch's own limit, 20, already costs 2e-9
 
 
 def risk(margin: Vector) -> Vector:
@@ -61,7 +62,7 @@ class Logistic(ModelFamily):
         import torch
 
         margin = x @ theta
-        return torch.nn.functional.softplus(margin) - y * margin
+        return torch.nn.functional.softplus(margin, threshold=LINEAR_FROM) - y * margin
 
     def gradient(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> Vector:
         """Return X' w (p - y)."""

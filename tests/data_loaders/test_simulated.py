@@ -48,8 +48,6 @@ CAUSES = (
 )
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:Constructing a Categorical")
-
 
 @pytest.fixture(scope="module")
 def raw():

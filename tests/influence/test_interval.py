@@ -1,0 +1,94 @@
+"""Intervals agree with a bootstrap by patient and with closed forms; concentration counts patients."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from clinflu.influence.interval import concentration, jackknife_variance, risk_interval
+from clinflu.influence.removal import removal_effect
+from clinflu.influence.training import TrainingRows
+from clinflu.model.newton import fit_logistic
+
+REPLICATES = 200
+
+
+def clustered(penalty, seed=5, count=150):
+    """Patients of one to five encounters that resemble each other, so that patients, not rows, are the sample."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 6, count)
+    patients = np.repeat(np.arange(count), sizes)
+    x = np.column_stack([np.ones(len(patients)), rng.normal(size=(count, 3))[patients]])
+    shared = rng.normal(size=count)[patients]
+    y = (x @ [-0.5, 0.8, -0.4, 0.0] + 2 * shared + rng.logistic(size=len(patients)) > 0).astype(float)
+    return TrainingRows.fit(x, y, rng.choice([1.0, 1.5], len(patients)), np.array([0.0, *[penalty] * 3]), patients)
+
+
+def bootstrap_margins(train, audited, by_patient):
+    rng = np.random.default_rng(0)
+    units = train.patients if by_patient else np.arange(len(train.x))
+    margins = []
+    for _ in range(REPLICATES):
+        drawn = np.bincount(rng.integers(0, units.max() + 1, units.max() + 1), minlength=units.max() + 1)
+        fitted = fit_logistic(train.x, train.y, train.weights * drawn[units], train.model.penalty)
+        margins.append(audited @ fitted.theta)
+    return np.std(margins, axis=0, ddof=1)
+
+
+def jackknife_errors(train, audited, patients):
+    return np.array([np.sqrt(jackknife_variance(-removal_effect(train, x), patients)) for x in audited])
+
+
+@pytest.mark.parametrize("penalty", [0.0, 20.0])
+def test_jackknife_agrees_with_a_bootstrap_by_patient(penalty):
+    train = clustered(penalty)
+    audited = np.column_stack([np.ones(8), np.random.default_rng(2).normal(size=(8, 3))])
+    errors = jackknife_errors(train, audited, train.patients)
+
+    ratio = errors / bootstrap_margins(train, audited, by_patient=True)
+    assert 0.85 < np.median(ratio) < 1.15
+
+    naive = jackknife_errors(train, audited, np.arange(len(train.x)))
+    assert np.median(naive / errors) < 0.75, "patients must matter here, or the test proves nothing"
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_jackknife_of_a_mean_is_the_closed_form(copies):
+    count, events = 40, 13
+    y = np.repeat((np.arange(count) < events).astype(float), copies)
+    train = TrainingRows.fit(np.ones((len(y), 1)), y, np.ones(len(y)), np.zeros(1), np.repeat(np.arange(count), copies))
+    p = events / count
+    variance = jackknife_variance(-removal_effect(train, np.ones(1)), train.patients)
+    np.testing.assert_allclose(variance, 1 / ((count - 1) * p * (1 - p)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_the_interval_is_symmetric_in_log_odds_and_says_what_it_leaves_out(level):
+    train, x = clustered(0.0), np.array([1.0, 0.3, -1.0, 2.0])
+    interval = risk_interval(train, x, level)
+    low, high = (np.log(p / (1 - p)) for p in (interval.low, interval.high))
+    spread = np.sqrt(jackknife_variance(-removal_effect(train, x), train.patients))
+    np.testing.assert_allclose((low + high) / 2, x @ train.model.theta, rtol=1e-9)
+    np.testing.assert_allclose((high - low) / 2, norm.ppf(0.5 + level / 2) * spread, rtol=1e-9)
+    assert interval.level == level
+    assert "shrinkage" not in interval.method
+    assert "shrinkage" in risk_interval(clustered(1.0), x).method
+
+
+@pytest.mark.parametrize("k", [1, 4, 25])
+def test_concentration_counts_equal_patients(k):
+    change = np.zeros(100)
+    change[:k] = np.where(np.arange(k) % 2, 0.3, -0.3)
+    np.testing.assert_allclose(concentration(change, np.arange(100)), k, rtol=1e-12)
+
+
+def test_concentration_sums_the_encounters_of_a_patient_first():
+    change = np.full(12, 0.1)
+    patients = np.repeat(np.arange(4), 3)
+    np.testing.assert_allclose(concentration(change, patients), 4, rtol=1e-12)
+    cancelling = np.array([1.0, -1.0, 0.5, 0.5])
+    np.testing.assert_allclose(concentration(cancelling, np.array([0, 0, 1, 1])), 1, rtol=1e-12)
+
+
+def test_one_strong_patient_outweighs_many_weak_ones():
+    change = np.append(1.0, np.full(2000, 0.005))
+    assert concentration(change, np.arange(2001)) < 1.2

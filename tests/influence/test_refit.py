@@ -1,0 +1,167 @@
+"""Every refit is the cold refit on the changed rows, however it was reached."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clinflu.errors import FitError, OneClassError, SeparationError, SingularHessianError
+from clinflu.influence.refit import Change, changed_rows, model_after, refit, refit_each
+from clinflu.influence.training import TrainingRows
+from clinflu.model.newton import fit_logistic
+
+SAME = {"rtol": 0, "atol": 1e-9}
+
+
+def cold(train, change):
+    """Fit from zero on the rows that keep a weight, and on nothing else."""
+    weights, y = train.weights.copy(), train.y.copy()
+    weights[change.rows], y[change.rows] = change.weights, change.y
+    kept = weights > 0
+    return fit_logistic(train.x[kept], y[kept], weights[kept], train.model.penalty)
+
+
+def removals(train):
+    rng = np.random.default_rng(3)
+    n = len(train.x)
+    chosen = [[0], [1], [77], [0, 1, 2, 5], rng.choice(n, 4), rng.choice(n, 100, replace=False), np.arange(0, n, 2)]
+    chosen += [np.flatnonzero(train.x[:, 7] == 1), np.flatnonzero(train.x[:, 6] == 1), np.flatnonzero(train.y == 1)[5:]]
+    return [Change.removal(train, np.array(rows)) for rows in chosen]
+
+
+def other_changes(train):
+    few, many, half = np.array([0, 4, 9]), np.arange(50, 150), np.arange(0, len(train.x), 2)
+    for rows in (few, many, half):
+        yield Change(rows, train.weights[rows], 1 - train.y[rows])
+        yield Change(rows, 3 * train.weights[rows], train.y[rows])
+        yield Change(rows, np.zeros(len(rows)) + 0.1, 1 - train.y[rows])
+    yield Change(few, np.array([500.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0]))
+
+
+@pytest.fixture(scope="module")
+def changes(train):
+    return [*removals(train), *other_changes(train)]
+
+
+def test_every_refit_is_the_cold_refit(train, changes):
+    for change in changes:
+        found, truth = refit(train, change), cold(train, change)
+        np.testing.assert_allclose(found.theta, truth.theta, **SAME)
+        assert found.step_norm <= 1e-10
+
+
+def test_batched_refits_are_the_single_ones_in_their_order(train, changes):
+    many = changes * 3  # more than one batch
+    for change, found in zip(many, refit_each(train, many), strict=True):
+        np.testing.assert_allclose(found.theta, refit(train, change).theta, **SAME)
+
+
+def attempt(call):
+    try:
+        return call().theta
+    except FitError as error:
+        return type(error)
+
+
+@pytest.mark.parametrize(("penalty", "least"), [(0.0, 12), (1e-3, 20), (100.0, 20)])
+def test_a_refit_and_a_cold_refit_end_alike_at_any_penalty(problem, penalty, least):
+    train = problem.fit(penalty)
+    reached = 0
+    for change in [*removals(train), *other_changes(train)]:
+        found, truth = attempt(lambda c=change: refit(train, c)), attempt(lambda c=change: cold(train, c))
+        if isinstance(truth, type):
+            assert found is truth
+        else:
+            np.testing.assert_allclose(found, truth, **SAME)
+            reached += 1
+    assert reached >= least
+
+
+def test_few_removals_need_no_new_hessian(train):
+    for change in removals(train)[:5]:
+        assert refit(train, change).hessians == 0
+
+
+def test_removing_nothing_returns_theta(train):
+    nothing = refit(train, Change.removal(train, np.array([], dtype=int)))
+    np.testing.assert_array_equal(nothing.theta, train.model.theta)
+    assert (nothing.steps, nothing.hessians) == (0, 0)
+
+
+def test_removing_and_restoring_returns_theta(train):
+    rows = np.arange(0, 300)
+    without = Change.removal(train, rows)
+    weights, y = changed_rows(train, without)
+    after = TrainingRows(model_after(train, without, refit(train, without)), train.x, y, weights, train.patients)
+    restored = refit(after, Change(rows, train.weights[rows], train.y[rows]))
+    np.testing.assert_allclose(restored.theta, train.model.theta, **SAME)
+
+
+def test_the_refitted_model_carries_its_own_hessian(train):
+    change = Change(np.arange(100), np.full(100, 0.3), 1 - train.y[:100])
+    model = model_after(train, change, refit(train, change))
+    np.testing.assert_allclose(model.hessian, cold(train, change).hessian, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("outcome", [0, 1])
+def test_one_class_left_is_named(train, outcome):
+    rows = np.flatnonzero(train.y == outcome)
+    with pytest.raises(OneClassError):
+        refit(train, Change.removal(train, rows))
+    with pytest.raises(OneClassError):
+        refit(train, Change(rows, train.weights[rows], 1 - train.y[rows]))
+    one_left = Change.removal(train, rows[1:])
+    np.testing.assert_allclose(refit(train, one_left).theta, cold(train, one_left).theta, **SAME)
+
+
+def test_a_level_that_goes_entirely_without_a_penalty_is_named(problem):
+    train = problem.fit(penalty=0.0)
+    with pytest.raises(SingularHessianError, match="columns 7"):
+        refit(train, Change.removal(train, np.flatnonzero(train.x[:, 7] == 1)))
+
+
+@pytest.mark.parametrize("outcome", [0, 1])
+def test_separation_after_a_removal_without_a_penalty_is_named(problem, outcome):
+    train = problem.fit(penalty=0.0)
+    rare = np.flatnonzero(train.x[:, 7] == 1)
+    last_of_its_outcome = Change.removal(train, rare[train.y[rare] == outcome])
+    with pytest.raises(SeparationError):
+        refit(train, last_of_its_outcome)
+
+
+def small(seed, n=60):
+    rng = np.random.default_rng(seed)
+    x = np.column_stack([np.ones(n), rng.normal(size=(n, 3))])
+    y = (rng.random(n) < 1 / (1 + np.exp(-x @ [-0.3, 1.0, -0.5, 0.2]))).astype(float)
+    y[:2] = [0, 1]
+    return TrainingRows.fit(x, y, rng.choice([1.0, 2.0], n), np.array([0.0, 0.5, 0.5, 0.5]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 50), st.sets(st.integers(2, 59), min_size=1, max_size=50), st.randoms(use_true_random=False))
+def test_the_order_of_rows_and_of_removals_does_not_matter(seed, removed, random):
+    train = small(seed)
+    shuffled = sorted(removed, key=lambda _: random.random())
+    order = np.array(sorted(range(60), key=lambda _: random.random()))
+    moved = TrainingRows(train.model, train.x[order], train.y[order], train.weights[order], train.patients[order])
+
+    there = refit(train, Change.removal(train, np.array(shuffled)))
+    elsewhere = refit(moved, Change.removal(moved, np.flatnonzero(np.isin(order, shuffled))))
+
+    np.testing.assert_allclose(there.theta, elsewhere.theta, **SAME)
+    np.testing.assert_allclose(there.theta, cold(train, Change.removal(train, np.array(shuffled))).theta, **SAME)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 50), st.sets(st.integers(0, 59), min_size=1, max_size=59))
+def test_weight_two_is_two_copies(seed, doubled):
+    train = small(seed)
+    rows = np.array(sorted(doubled))
+    copies = fit_logistic(
+        np.vstack([train.x, train.x[rows]]),
+        np.append(train.y, train.y[rows]),
+        np.append(train.weights, train.weights[rows]),
+        train.model.penalty,
+    )
+    doubled_weight = Change(rows, 2 * train.weights[rows], train.y[rows])
+    np.testing.assert_allclose(refit(train, doubled_weight).theta, copies.theta, **SAME)

@@ -1,0 +1,86 @@
+"""Every registered family: closed forms agree with automatic differentiation, and that with finite differences."""
+
+import numpy as np
+import pytest
+import torch
+
+from clinflu.model import FAMILIES, ModelFamily
+
+N, P = 60, 5
+
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request):
+    return FAMILIES[request.param]
+
+
+@pytest.fixture(params=[0.0, 1.0, 8.0], ids=["zero", "ordinary", "far out"])
+def at(request):
+    """Theta, x, y and weights; far out, some risks are 0 or 1 to rounding."""
+    rng = np.random.default_rng(4)
+    x = np.column_stack([np.ones(N), rng.normal(size=(N, P - 1))])
+    y = (rng.random(N) < 0.4).astype(float)
+    return request.param * rng.normal(size=P), x, y, rng.choice([0.0, 0.5, 1.0, 3.0], N)
+
+
+def objective(family, theta, x, y, weights):
+    tensors = (torch.from_numpy(np.array(array)) for array in (theta, x, y))
+    return float(weights @ family.loss(*tensors).numpy())
+
+
+def central(function, theta, epsilon=1e-5):
+    steps = epsilon * np.eye(len(theta))
+    return np.array([(function(theta + step) - function(theta - step)) / (2 * epsilon) for step in steps])
+
+
+def test_a_family_is_registered_under_its_name(family):
+    assert FAMILIES[family.name] is family
+
+
+def test_closed_forms_agree_with_automatic_differentiation(family, at):
+    direction = np.random.default_rng(1).normal(size=P)
+    for name, extra in (("gradient", ()), ("hessian", ()), ("hvp", (direction,))):
+        closed = getattr(family, name)(*at, *extra)
+        automatic = getattr(ModelFamily, name)(family, *at, *extra)
+        assert closed.dtype == np.float64
+        np.testing.assert_allclose(closed, automatic, rtol=1e-10, atol=1e-10 * np.abs(automatic).max(), err_msg=name)
+
+
+def test_the_gradient_agrees_with_finite_differences(family, at):
+    theta, *data = at
+    expected = central(lambda free: objective(family, free, *data), theta)
+    np.testing.assert_allclose(family.gradient(theta, *data), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_the_hessian_and_its_products_agree_with_finite_differences(family, at):
+    theta, *data = at
+    expected = central(lambda free: family.gradient(free, *data), theta)
+    hessian = family.hessian(theta, *data)
+    np.testing.assert_allclose(hessian, expected, rtol=1e-6, atol=1e-7)
+    for direction in np.random.default_rng(2).normal(size=(3, P)):
+        np.testing.assert_allclose(family.hvp(theta, *data, direction), hessian @ direction, rtol=1e-9, atol=1e-12)
+
+
+def test_weights_count_rows(family, at):
+    theta, x, y, weights = at
+    copies = np.repeat(np.arange(N), (2 * weights).astype(int))
+    for name in ("gradient", "hessian"):
+        weighted = getattr(family, name)(theta, x, y, 2 * weights)
+        copied = getattr(family, name)(theta, x[copies], y[copies], np.ones(len(copies)))
+        np.testing.assert_allclose(weighted, copied, rtol=1e-11, atol=1e-11)
+
+
+def test_more_rows_than_a_block_are_all_summed(family):
+    rng = np.random.default_rng(0)
+    x, theta = rng.normal(size=(5_000, P)), rng.normal(size=P)
+    y, weights = (rng.random(5_000) < 0.5).astype(float), rng.random(5_000)
+    parts = [slice(0, 1_700), slice(1_700, 5_000)]
+    total = sum(family.hessian(theta, x[part], y[part], weights[part]) for part in parts)
+    np.testing.assert_allclose(family.hessian(theta, x, y, weights), total, rtol=1e-10)
+
+
+def test_a_family_without_a_loss_says_so():
+    with pytest.raises(NotImplementedError, match="loss"):
+        ModelFamily().gradient(np.zeros(1), np.ones((1, 1)), np.ones(1), np.ones(1))
