@@ -10,6 +10,7 @@ from clinflu.adoption import Adoption, adopt
 from clinflu.analysis.coefficients import coefficients
 from clinflu.analysis.discrimination import Discrimination, discrimination
 from clinflu.analysis.mistakes import mistakes
+from clinflu.analysis.pair import decomposition, perturbation
 from clinflu.analysis.planted import planted_mistakes
 from clinflu.analysis.trace import Trace, influence_on, trace
 from clinflu.analysis.what_if import Action, Refit, what_if
@@ -149,6 +150,14 @@ class Audit:
     def what_if(self, *actions: Action) -> Refit:
         """Refit the model as if the actions had been done before training; see ``analysis.what_if``."""
         return what_if(self.study, *actions)
+
+    def decomposition(self, encounter_id: str, past_encounter_id: str) -> pd.DataFrame:
+        """Split the effect of a past encounter over (audited variable x past variable); see ``analysis.pair``."""
+        return decomposition(self.study, encounter_id, past_encounter_id)
+
+    def perturbation(self, encounter_id: str, past_encounter_id: str) -> pd.DataFrame:
+        """Return the slope of the audited loss for each recorded number of a past encounter; see ``analysis.pair``."""
+        return perturbation(self.study, encounter_id, past_encounter_id)
 
     @cached_property
     def coefficients(self) -> pd.DataFrame:

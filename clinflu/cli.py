@@ -47,12 +47,16 @@ def run(
     seed: Seed = 0,
 ) -> None:
     """Fit the model, trace a wrong prediction and write out/trace.html; the built-in cohort shows a planted case."""
-    study = _audit(data, loader, audit, penalty, seed)
-    chosen = study.find(encounter) if encounter else study.example(threshold)
+    fitted = _audit(data, loader, audit, penalty, seed)
+    chosen = fitted.find(encounter) if encounter else fitted.example(threshold)
     page = out / "trace.html"
-    _trace(study, chosen, threshold, html=page)
+    _trace(fitted, chosen, threshold, html=page)
+    if fitted.study.unseen:
+        count = sum(sum(levels.values()) for levels in fitted.study.unseen.values())
+        variables = ", ".join(fitted.study.unseen)
+        typer.echo(f"{count:,} recorded values were never seen in training and say nothing ({variables}).")
     if save:
-        study.save(save)
+        fitted.save(save)
         typer.echo(f"Audit kept in {save} (patient data: readable by you alone).")
     source = f" --data {data}" if data else ""
     typer.echo(f"\nThe page: {page}")
@@ -73,9 +77,9 @@ def trace(
     seed: Seed = 0,
 ) -> None:
     """Trace one prediction to the patients, features and subgroups that taught it; default: the worst miss."""
-    study = _audit(data, loader, audit, penalty, seed)
-    chosen = study.find(encounter) if encounter else study.worst_miss(threshold)
-    _trace(study, chosen, threshold, json=json, html=html)
+    fitted = _audit(data, loader, audit, penalty, seed)
+    chosen = fitted.find(encounter) if encounter else fitted.worst_miss(threshold)
+    _trace(fitted, chosen, threshold, json=json, html=html)
 
 
 @app.command()
@@ -117,10 +121,10 @@ def app_command(
     if audit:
         serve(audit, port=port, open_browser=browser)
         return
-    study = _audit(data, loader, None, None, 0)
+    fitted = _audit(data, loader, None, None, 0)
     with tempfile.TemporaryDirectory(prefix="clinflu-") as workplace:
         folder = Path(workplace) / "audit"
-        study.save(folder)
+        fitted.save(folder)
         serve(folder, port=port, open_browser=browser)
 
 
@@ -223,7 +227,7 @@ def _audit(data: Path | None, loader: str | None, folder: Path | None, penalty: 
 
 
 def _trace(
-    study: "Audit", encounter: str, threshold: float | None, *, json: Path | None = None, html: Path | None = None
+    fitted: "Audit", encounter: str, threshold: float | None, *, json: Path | None = None, html: Path | None = None
 ) -> None:
     """Trace, write what was asked for, and print."""
     from clinflu.analysis.trace_values import trace_values
@@ -231,12 +235,12 @@ def _trace(
     from clinflu.report.terminal import console, trace_view
 
     with _working("Tracing and refitting"):
-        traced = study.trace(encounter, threshold)
-    values = trace_values(traced, study.pseudonyms)
+        traced = fitted.trace(encounter, threshold)
+    values = trace_values(traced, fitted.pseudonyms)
     if html:
         from clinflu.report.trace_page import write_trace_page
 
-        write_trace_page(traced, study.pseudonyms, html)
+        write_trace_page(traced, fitted.pseudonyms, html)
     if json:
         write_json(json, values)
     console().print(trace_view(values))

@@ -115,6 +115,11 @@ class Study:
         """Alert threshold: the 90th percentile of the training risks."""
         return float(np.percentile(self.risks[self.split.train], ALERT_PERCENTILE))
 
+    @cached_property
+    def unseen(self) -> dict[str, dict[str, int]]:
+        """By variable and level, how many encounters hold a level that training never saw."""
+        return self.encoder.unseen(self.cohort.frame) if self.encoder else {}
+
     @property
     def train_ids(self) -> pd.Index:
         """Encounter ids of the training rows, in their order."""

@@ -151,7 +151,7 @@ def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Tr
         subgroups=subgroup_support(study, influence, toward),
         provenance=study.cohort.provenance,
         outcome_label=study.cohort.schema.outcome_label,
-        notes=study.notes,
+        notes=(*study.notes, *_unseen_notes(study, row)),
     )
 
 
@@ -174,6 +174,18 @@ def _role(study: Study, row: int) -> str:
     if row in study.split.train:
         return "training"
     return "audited" if row in study.split.audited else "confirm"
+
+
+def _unseen_notes(study: Study, row: int) -> tuple[str, ...]:
+    """Say which of the encounter's levels the model could learn nothing about."""
+    if study.encoder is None:
+        return ()
+    unseen = study.encoder.unseen(study.cohort.frame.iloc[[row]])
+    return tuple(
+        f"{study.cohort.schema.feature(name).label} {level} was never seen in training, so the model takes the average."
+        for name, levels in unseen.items()
+        for level in levels
+    )
 
 
 def _attribution(study: Study, row: int) -> tuple[float, pd.DataFrame]:
