@@ -58,4 +58,5 @@ def _nearest(margins: Vector, order: Rows, row: int, margin: float) -> Rows:
     distance = np.abs(margins[window] - margin)
     nearest = np.argsort(distance, kind="stable")[:MOST]
     within = int((distance[nearest] <= REACH).sum())
-    return window[nearest[: max(within, FEWEST)]]
+    places: Rows = window[nearest[: max(within, FEWEST)]]
+    return places
