@@ -25,7 +25,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(INSTALLED) $(BENCH_VENV)/.installed
 	$(BIN)/python tests/benchmarks/run.py --peers $(BENCH_VENV)/bin/python

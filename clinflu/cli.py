@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from clinflu.errors import ClinfluError, DataError
 
@@ -15,12 +16,11 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="clinflu",
     help="Trace a wrong readmission prediction to the past patients, features and subgroups that taught it.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="Fetch, check and simulate data.", no_args_is_help=True)
+data_app = typer.Typer(help="Fetch, check and simulate data.")
 app.add_typer(data_app, name="data")
 
 Data = Annotated[Path | None, typer.Option(help="File or folder; default: the built-in simulated cohort.")]
@@ -177,21 +177,35 @@ def main() -> None:
     """Exit 0 when done, 2 with one line when the user can fix it, 1 on a defect of ours."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two spin against each other as soon as the machine is busy
     try:
-        app()
+        status = app(standalone_mode=False)
     except ClinfluError as error:
-        typer.secho(f"clinflu: {error.one_line}", err=True, fg="red")
-        raise SystemExit(2) from None
+        _stop(error.one_line, 2)
+    except TyperException as error:
+        _stop(_usage(error), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        _stop("stopped; nothing was half-written", 130)
     except Exception as error:
         if os.environ.get("CLINFLU_TRACEBACK"):
             raise
-        place = _place(error)
-        typer.secho(
-            f"clinflu: a defect ({type(error).__name__} at {place}); nothing of your data is in this line. "
+        _stop(
+            f"a defect ({type(error).__name__} at {_place(error)}); nothing of your data is in this line. "
             "Set CLINFLU_TRACEBACK=1 to see more.",
-            err=True,
-            fg="red",
+            1,
         )
-        raise SystemExit(1) from None
+    raise SystemExit(status or 0)
+
+
+def _stop(line: str, code: int) -> NoReturn:
+    """Print one line on stderr and end."""
+    typer.secho(f"clinflu: {line}", err=True, fg="red")
+    raise SystemExit(code) from None
+
+
+def _usage(error: TyperException) -> str:
+    """Return what is wrong with the words of a command, and where its help is."""
+    context = getattr(error, "ctx", None)
+    words = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{' '.join(words.split()).rstrip('.')}; see {context.command_path if context else 'clinflu'} --help"
 
 
 def _place(error: Exception) -> str:

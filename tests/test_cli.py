@@ -88,7 +88,7 @@ def test_a_saved_audit_gives_the_same_trace(clinflu, small_csv, tmp_path):
     assert (tmp_path / "c.json").read_text() == first
 
 
-def test_data_check_and_simulate(clinflu, tmp_path):
+def test_data_check_and_simulate(clinflu):
     assert clinflu("data", "simulate", "--to", "sim.csv", "--encounters", "2000")[0] == 0
     code, out, _ = clinflu("data", "check", "--data", "sim.csv", "--loader", "diabetes130")
     assert code == 0
@@ -144,6 +144,8 @@ def test_bad_sources_give_one_line_and_write_nothing(clinflu, small_csv, tmp_pat
         ("--penalty", "-1"),
         ("--loader", "nosuch"),
         ("--audit", "nosuch"),
+        ("--seed", "two"),
+        ("--nosuch",),
     ],
 )
 def test_bad_options_give_one_line_and_write_nothing(clinflu, small_csv, tmp_path, words):
