@@ -123,6 +123,7 @@ def _span(trace: Trace, steps: tuple[Step, ...]) -> list[float]:
 def _mark_threshold(figure: SafeFigure, trace: Trace) -> None:
     figure.add_vline(
         x=PERCENT * trace.threshold,
+        layer="below",
         line={"color": INK, "width": 1.5, "dash": "dash"},
         annotation={
             "text": f"alert from {PERCENT * trace.threshold:.1f} %",

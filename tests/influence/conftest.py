@@ -55,5 +55,23 @@ def problem():
 
 
 @pytest.fixture(scope="session")
+def with_level(problem):
+    """Give a fit without a penalty in which some rows, chosen at random, have a level of their own: column 7."""
+
+    def make(seed, size):
+        rng = np.random.default_rng(seed)
+        y = problem.y
+        rows = np.union1d(
+            rng.choice(np.flatnonzero(y == 1), size // 2, replace=False),
+            rng.choice(np.flatnonzero(y == 0), size // 2, replace=False),
+        )
+        x = problem.x.copy()
+        x[:, 7] = np.isin(np.arange(len(x)), rows)
+        return TrainingRows.fit(x, y, problem.weights, np.zeros(8)), rows
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def train(problem):
     return problem.fit()

@@ -65,10 +65,10 @@ def test_newton_is_nearer_to_the_refit_than_first_order(train):
     assert np.linalg.norm(newton - truth) < 0.3 * np.linalg.norm(first - truth)
 
 
-@pytest.mark.parametrize("extra", [0, 3], ids=["by Woodbury", "by the whole Hessian"])
-def test_a_group_that_alone_determines_a_column_is_named_singular(problem, extra):
-    unpenalised = problem.fit(penalty=0.0)
-    rare = np.flatnonzero(problem.x[:, 7] == 1)
-    rows = np.union1d(rare, np.arange(20, 20 + extra))
-    with pytest.raises(SingularHessianError, match="columns 7"):
-        group_newton(unpenalised, rows)
+@pytest.mark.parametrize("size", [6, 40, 250])
+def test_a_group_that_alone_determines_a_column_is_named_singular(with_level, size):
+    """What is left of the Hessian is rounding, positive about every other time."""
+    for seed in range(12):
+        train, rows = with_level(seed, size)
+        with pytest.raises(SingularHessianError, match="columns 7"):
+            group_newton(train, rows)

@@ -114,10 +114,39 @@ def test_one_class_left_is_named(train, outcome):
     np.testing.assert_allclose(refit(train, one_left).theta, cold(train, one_left).theta, **SAME)
 
 
-def test_a_level_that_goes_entirely_without_a_penalty_is_named(problem):
-    train = problem.fit(penalty=0.0)
-    with pytest.raises(SingularHessianError, match="columns 7"):
-        refit(train, Change.removal(train, np.flatnonzero(train.x[:, 7] == 1)))
+@pytest.mark.parametrize("size", [6, 40, 250])
+def test_a_level_that_goes_entirely_without_a_penalty_is_named(with_level, size):
+    for seed in range(12):
+        train, rows = with_level(seed, size)
+        with pytest.raises(SingularHessianError, match="columns 7"):
+            refit(train, Change.removal(train, rows))
+
+
+def steep(seed, n=100):
+    """Rows whose outcomes follow the features closely, fitted without a penalty."""
+    rng = np.random.default_rng(seed)
+    x = np.column_stack([np.ones(n), rng.normal(size=(n, 5))])
+    y = (rng.random(n) < 1 / (1 + np.exp(-x @ (3 * rng.normal(size=6))))).astype(float)
+    return TrainingRows.fit(x, y, np.ones(n), np.zeros(6)), rng.choice(n, n // 2, replace=False)
+
+
+@pytest.mark.parametrize("seed", [2, 4, 7, 21, 22, 23])
+def test_a_change_too_large_for_chord_steps_is_fitted_from_cold(seed):
+    train, rows = steep(seed)
+    relabelled = Change(rows, np.ones(len(rows)), 1 - train.y[rows])
+    np.testing.assert_allclose(refit(train, relabelled).theta, cold(train, relabelled).theta, **SAME)
+
+
+@pytest.mark.parametrize("seed", [2, 4, 7, 21, 22, 23])
+def test_few_rows_left_without_a_penalty_are_named_separated(seed):
+    train, _ = steep(seed)
+    kept = np.union1d(np.flatnonzero(train.y == 1)[:3], np.flatnonzero(train.y == 0)[:3])
+    with pytest.raises(SeparationError):
+        refit(train, Change.removal(train, np.setdiff1d(np.arange(100), kept)))
+
+
+def test_a_row_named_twice_is_removed_once(train):
+    assert Change.removal(train, np.array([5, 3, 5])).rows.tolist() == [3, 5]
 
 
 @pytest.mark.parametrize("outcome", [0, 1])

@@ -1,0 +1,45 @@
+"""Numbers and verdicts in words, the same on every panel. Plain text, not escaped."""
+
+from clinflu.analysis.trace import Trace
+from clinflu.influence.result import PERCENT
+
+ESTIMATE = "first-order estimate, not a refit"
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 in percent."""
+    return f"{PERCENT * share:.1f} %"
+
+
+def points(change_pp: float, digits: int = 1) -> str:
+    """Return a change in percentage points with its sign."""
+    return f"{change_pp:+.{digits}f}".replace("-", "−")
+
+
+def step(before: float, change_pp: float) -> str:
+    """Return a risk before and after a change; more digits where one would hide the change."""
+    digits = 1 if abs(change_pp) >= 0.1 else 2
+    after = PERCENT * before + change_pp
+    return f"{PERCENT * before:.{digits}f} % → {after:.{digits}f} %"
+
+
+def outcome(event: int, label: str) -> str:
+    """Return what happened to a patient."""
+    return f"{'was' if event else 'was not'} {label}"
+
+
+def alert(before: float, after: float, threshold: float) -> str:
+    """Return whether a change of risk crosses the alert threshold."""
+    limit = f"the alert threshold of {percent(threshold)}"
+    if (before >= threshold) == (after >= threshold):
+        return f"It stays {'above' if after >= threshold else 'below'} {limit}: the same decision."
+    if after >= threshold:
+        return f"It crosses {limit}: the model would now alert."
+    return f"It falls below {limit}: the model would no longer alert."
+
+
+def interval(trace: Trace) -> str:
+    """Return the interval of the predicted risk and how it was found."""
+    found = trace.interval
+    low, high = percent(found.low), percent(found.high)
+    return f"{PERCENT * found.level:.0f} % interval of the risk: {low} to {high} ({found.method})."

@@ -1,0 +1,174 @@
+"""Measure what the README and the design claim: ``make bench``, or ``python tests/benchmarks/run.py --help``.
+
+Figures on a busy machine mean little: BLAS threads then wait for one another. The threads are those of the
+environment (OPENBLAS_NUM_THREADS, OMP_NUM_THREADS), the same for clinflu and for what it is compared with.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from subprocess import CalledProcessError
+
+from commands import discrimination_rows, import_rows, trace_rows
+from fits import fit_rows, memory_rows
+from influences import estimate_rows, influence_rows
+from peers import PeerError, Peers
+from problems import Problem, case_study_problem, uci_audit, uci_problem
+from refits import batch_rows, refit_rows
+from rows import Row, as_table
+
+from clinflu import Audit, ClinfluError
+
+TABLE = "dataset_diabetes.zip"
+BESIDE = Path(__file__).parents[3] / "shared" / "data"
+MEASURED_WITH = ("clinflu", "numpy", "scipy", "scikit-learn")
+
+
+class Bench:
+    """The problems and the peers, each made when it is first needed."""
+
+    def __init__(self, table: Path, peer_python: Path | None) -> None:
+        self.table = table
+        self.notes: list[str] = []
+        self.peer_versions: dict[str, str] = {}
+        self._peer_python = peer_python
+
+    @cached_property
+    def case_study(self) -> Problem:
+        return case_study_problem(self.table)
+
+    @cached_property
+    def audit(self) -> Audit:
+        return uci_audit(self.table)
+
+    @cached_property
+    def uci(self) -> Problem:
+        return uci_problem(self.audit)
+
+    @cached_property
+    def peers(self) -> Peers | None:
+        if self._peer_python is None or not self._peer_python.exists():
+            self.notes.append(f"skipped, no peers: no Python at {self._peer_python}; make bench installs it")
+            return None
+        peers = Peers(self._peer_python, self.case_study)
+        try:
+            self.peer_versions = peers.versions()
+        except PeerError:
+            peers.close()
+            raise
+        return peers
+
+    def give_up_peers(self, reason: str) -> None:
+        """Go on without the peers."""
+        self.notes.append(f"skipped, no peers: {reason}")
+        self.close()
+        self.peers = None
+
+    def close(self) -> None:
+        peers = self.__dict__.get("peers")
+        if peers:
+            peers.close()
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Something to measure, and whether it needs the UCI table."""
+
+    rows: Callable[[Bench], list[Row]]
+    needs_table: bool = True
+
+
+MEASUREMENTS = {
+    "fit": Measurement(lambda bench: fit_rows(bench.case_study, bench.peers)),
+    "memory": Measurement(lambda bench: memory_rows(bench.case_study)),
+    "influence": Measurement(lambda bench: influence_rows(bench.case_study, bench.peers)),
+    "estimates": Measurement(lambda bench: estimate_rows(bench.case_study)),
+    "refit": Measurement(lambda bench: refit_rows(bench.case_study, beside_sklearn=True)),
+    "refit-uci": Measurement(lambda bench: refit_rows(bench.uci, beside_sklearn=False) + batch_rows(bench.uci)),
+    "auroc": Measurement(lambda bench: discrimination_rows(bench.audit)),
+    "trace": Measurement(lambda bench: trace_rows(bench.table)),
+    "import": Measurement(lambda bench: import_rows(), needs_table=False),  # noqa: ARG005
+}
+
+
+def measure(bench: Bench, name: str) -> list[Row]:
+    """Return the rows of one measurement; a note says what was skipped or failed."""
+    measurement = MEASUREMENTS[name]
+    if measurement.needs_table and not bench.table.is_file():
+        bench.notes.append(f"skipped, no table: {name} needs {bench.table}")
+        return [Row(name, None, "")]
+    try:
+        return _with_or_without_peers(bench, measurement)
+    except (ClinfluError, CalledProcessError) as error:
+        bench.notes.append(f"failed: {name}: {error}")
+        return [Row(f"{name}, failed", None, "")]
+
+
+def _with_or_without_peers(bench: Bench, measurement: Measurement) -> list[Row]:
+    try:
+        return measurement.rows(bench)
+    except PeerError as error:
+        bench.give_up_peers(str(error))
+        return measurement.rows(bench)
+
+
+def measure_all(bench: Bench, names: list[str]) -> list[Row]:
+    """Measure one after another, saying how long each took."""
+    rows = []
+    for name in names:
+        start = time.perf_counter()
+        rows += measure(bench, name)
+        print(f"{name}: {time.perf_counter() - start:.0f} s")
+    return rows
+
+
+def machine() -> dict[str, object]:
+    """Return what the figures depend on."""
+    from threadpoolctl import threadpool_info
+
+    threads = {f"{pool['internal_api']} {pool['version']}": pool["num_threads"] for pool in threadpool_info()}
+    load = os.getloadavg()[0]
+    return {"cores": os.cpu_count(), "load": load, "threads": threads, **{n: version(n) for n in MEASURED_WITH}}
+
+
+def default_table() -> Path:
+    """Return where the UCI table should lie."""
+    return Path(os.environ.get("CLINFLU_DATA") or BESIDE) / TABLE
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure clinflu, alone and beside its peers.")
+    parser.add_argument("--peers", type=Path, help="Python of the venv with pyDVL, dattri and glum")
+    parser.add_argument("--json", type=Path, help="write the rows to this file too")
+    parser.add_argument("--data", type=Path, default=default_table(), help="UCI table (zip), or the folder it is in")
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), help="measurements")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print the table, exit 0 whether or not the bars are met."""
+    options = parse(arguments)
+    start, before = time.perf_counter(), machine()
+    bench = Bench(options.data / TABLE if options.data.is_dir() else options.data, options.peers)
+    try:
+        rows = measure_all(bench, options.only)
+    finally:
+        bench.close()
+    print("\n" + as_table(rows) + "\n")
+    print(*bench.notes, f"measured with {before}", f"peers {bench.peer_versions}", "", sep="\n")
+    missed = sum(row.met is False for row in rows)
+    print(f"{missed} bars not met; ratios are medians of paired rounds; {time.perf_counter() - start:.0f} s in all")
+    if options.json:
+        values = {"machine": before, "peers": bench.peer_versions, "notes": bench.notes}
+        values["rows"] = [row.to_dict() for row in rows]
+        options.json.write_text(json.dumps(values, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

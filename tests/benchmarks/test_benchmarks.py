@@ -1,0 +1,221 @@
+"""The benchmark runs: each measurement on a small problem gives finite figures, and says what it skipped."""
+
+import importlib
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clinflu.audit import Audit
+from clinflu.influence.training import TrainingRows
+
+NAMES = ("rows", "rounds", "problems", "fits", "influences", "refits", "commands", "peers", "peer_worker", "run")
+CHILD_COLUMN = 3
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """The modules beside this file, importable by name as ``python run.py`` has them."""
+    here = str(Path(__file__).parent)
+    sys.path.insert(0, here)
+    try:
+        yield {name: importlib.import_module(name) for name in NAMES}
+    finally:
+        sys.path.remove(here)
+        for name in NAMES:
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def problem(bench):
+    rng = np.random.default_rng(5)
+    x = np.column_stack([rng.normal(size=(500, 3)), rng.random(500) < 0.1, np.ones(500)])
+    y = (rng.random(500) < 1 / (1 + np.exp(-x @ [1.0, -0.5, 0.2, 1.0, -0.7]))).astype(float)
+    train = TrainingRows.fit(x, y, np.ones(500), np.full(5, 0.05))
+    groups = {"1 row": np.array([3]), "a group": np.flatnonzero(x[:, CHILD_COLUMN])}
+    return bench["problems"].Problem("small", train, np.array([0.5, 1.0, -1.0, 1.0, 1.0]), 1.0, groups)
+
+
+@pytest.fixture(autouse=True)
+def no_pause(bench, monkeypatch):
+    monkeypatch.setattr(bench["rounds"].time, "sleep", lambda seconds: None)  # noqa: ARG005
+
+
+def figures(rows):
+    found = {row.name: row.figure for row in rows if row.figure is not None}
+    assert found
+    assert all(math.isfinite(figure) for figure in found.values()), found
+    return found
+
+
+def not_met(rows):
+    return [row.name for row in rows if row.met is False]
+
+
+def test_bars_hold_at_their_limit_and_not_beyond(bench):
+    rows = bench["rows"]
+    for bar, good, bad in (
+        (rows.at_most(1.0), 1.0, 1.01),
+        (rows.below(3), 2.9, 3.0),
+        (rows.at_least(30), 30, 29.9),
+        (rows.between(0.655, 0.68), 0.68, 0.6549),
+    ):
+        assert rows.Row("good", good, "", bar).met is True
+        assert rows.Row("bad", bad, "", bar).met is False
+        assert rows.Row("no number", math.nan, "", bar).met is False
+        assert rows.Row("skipped", None, "", bar).met is None
+    assert rows.Row("informs", 1.0, "").met is None
+
+
+def test_the_table_shows_figure_bar_and_what_was_skipped(bench):
+    rows = bench["rows"]
+    lines = rows.as_table([rows.Row("a", 0.5, "s", rows.below(1)), rows.Row("b", None, "s", rows.below(1))])
+    first, second = lines.splitlines()[2:]
+    assert first.split() == ["a", "0.5", "s", "<", "1", "yes"]
+    assert second.split() == ["b", "skipped", "s", "<", "1"]
+
+
+def test_turns_are_taken_and_the_warm_up_is_not_counted(bench):
+    order = []
+    clock = {"a": iter([99.0, 2.0, 4.0, 8.0]), "b": iter([99.0, 1.0, 4.0, 2.0])}
+
+    def action(name):
+        return lambda: order.append(name) or next(clock[name])
+
+    times = bench["rounds"].take_turns({name: action(name) for name in "ab"}, rounds=3)
+
+    assert order == ["a", "b"] * 4
+    assert times.median("a") == 4.0
+    assert times.ratio("a", "b") == 2.0
+
+
+def test_fits_are_compared_at_equal_gradient(bench, problem):
+    found = figures(bench["fits"].fit_rows(problem, None))
+    assert found["fit: mean gradient left by clinflu"] < 1e-12
+    assert found["fit: mean gradient left by newton-cholesky"] < 1e-10
+    assert "fit: clinflu / glum irls-ls" not in found
+
+
+def test_memory_of_the_fit_is_measured_in_its_own_process(bench, problem):
+    rows = bench["fits"].memory_rows(problem)
+    assert figures(rows)["fit memory: peak traced in Python"] > 0
+    assert [row.bar.text for row in rows] == ["< 3", "< 3"]
+
+
+def test_influence_is_timed_and_estimates_agree_with_refits(bench, problem):
+    influences = bench["influences"]
+    timed = influences.influence_rows(problem, None)
+    assert figures(timed)["influence: clinflu, a prediction"] > 0
+    assert sum(row.figure is None for row in timed) == 10
+    agreement = figures(influences.estimate_rows(problem, each=20))
+    assert agreement["one step against 40 refits: Pearson r"] > 0.999
+    assert (
+        agreement["one step against 40 refits: median error"] < agreement["first order against 40 refits: median error"]
+    )
+
+
+def test_refits_end_where_a_cold_fit_ends(bench, problem):
+    rows = bench["refits"].refit_rows(problem, beside_sklearn=True) + bench["refits"].batch_rows(problem)
+    assert len(figures(rows)) == 4 * len(problem.groups) + 1
+    assert not_met(rows) == []
+
+
+def test_commands_imports_and_discrimination_are_measured(bench, small_study):
+    commands = bench["commands"]
+    stand_in = (sys.executable, "-c", "")
+    assert not_met(commands.trace_rows(Path("table.zip"), runs=1, command=stand_in)) == []
+    assert len(figures(commands.import_rows(runs=1))) == 2
+    auroc = figures(commands.discrimination_rows(Audit(small_study)))
+    assert all(0.4 < value < 1 for value in auroc.values())
+
+
+class StandIn:
+    """Peers that agree with us, but for one row of dattri, and are slow."""
+
+    def __init__(self, values):
+        self._values = values
+
+    def seconds(self, task, **options):  # noqa: ARG002
+        return 1.0
+
+    def values(self, task):
+        off = np.zeros(len(self._values))
+        off[0] = 1e-6 * np.abs(self._values).max() * (task == "dattri")
+        return self._values + off
+
+
+def test_a_peer_that_disagrees_does_not_meet_its_bar(bench, problem):
+    train = problem.train
+    audited_residual = problem.y_audited - 1 / (1 + np.exp(-problem.x_audited @ train.model.theta))
+    hessian = (train.x.T * train.curvature) @ train.x + np.diag(problem.penalty)
+    by_hand = audited_residual * train.residual * (train.x @ np.linalg.solve(hessian, problem.x_audited))
+
+    rows = bench["influences"].influence_rows(problem, StandIn(by_hand))
+
+    assert [name for name in not_met(rows) if "differs" in name] == ["influence: dattri differs, of the largest effect"]
+    assert all(row.figure is not None for row in rows)
+
+
+def test_a_peer_that_is_not_installed_is_named(bench, problem):
+    with bench["peers"].Peers(Path(sys.executable), problem) as peers:
+        with pytest.raises(bench["peers"].PeerError, match="glum: ModuleNotFoundError: No module named 'glum'"):
+            peers.seconds("glum", tolerance=1e-8)
+        with pytest.raises(bench["peers"].PeerError, match="no task is called 'lime'"):
+            peers.seconds("lime")
+
+
+def test_without_table_and_peers_the_bench_says_what_it_skipped(bench, tmp_path, capsys):
+    to = tmp_path / "bench.json"
+    bench["run"].main(["--data", str(tmp_path), "--only", "fit", "trace", "--json", str(to)])
+    told = capsys.readouterr().out
+    assert "skipped, no table: fit needs" in told
+    kept = json.loads(to.read_text())
+    assert [(row["name"], row["figure"]) for row in kept["rows"]] == [("fit", None), ("trace", None)]
+
+
+def test_without_peers_their_rows_are_skipped(bench, problem, tmp_path):
+    run = bench["run"]
+    table = tmp_path / "table.zip"
+    table.touch()
+    measured = run.Bench(table, tmp_path / "no" / "python")
+    measured.case_study = problem
+    rows = run.measure(measured, "influence")
+    assert any(row.figure is None for row in rows)
+    assert "no Python at" in measured.notes[0]
+
+
+def test_peers_that_fail_are_given_up_and_the_rest_is_measured(bench, problem, tmp_path):
+    run = bench["run"]
+    table = tmp_path / "table.zip"
+    table.touch()
+    measured = run.Bench(table, Path(sys.executable))
+    measured.case_study = problem
+    found = figures(run.measure(measured, "fit"))
+    assert "fit: clinflu / newton-cholesky" in found
+    assert "No module named 'glum'" in measured.notes[0]
+
+
+@pytest.mark.parametrize("content", ["", "#!/bin/sh\n"])
+def test_a_python_that_does_not_start_or_ends_is_given_up(bench, problem, tmp_path, content):
+    python = tmp_path / "python"
+    python.write_text(content)
+    python.chmod(0o755 if content else 0o644)
+    run = bench["run"]
+    measured = run.Bench(tmp_path, python)
+    measured.case_study = problem
+    with pytest.raises(bench["peers"].PeerError, match=r"does not start|ended at versions"):
+        _ = measured.peers
+    measured.close()
+
+
+def test_a_measurement_that_fails_leaves_the_others(bench, tmp_path):
+    run = bench["run"]
+    table = tmp_path / "table.zip"
+    table.write_bytes(b"no zip")
+    measured = run.Bench(table, None)
+    rows = run.measure_all(measured, ["estimates", "auroc"])
+    assert [row.name for row in rows] == ["estimates, failed", "auroc, failed"]
+    assert all(note.startswith("failed: ") for note in measured.notes)

@@ -1,0 +1,183 @@
+"""A real Chromium, and the two servers that a user can start, on an audit whose every text is an attack."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from clinflu import Audit
+from clinflu.dashboard.serve import free_port, lab_command, lab_environment, serve_command, serve_environment
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+TOKEN = "token-of-the-browser-tests"  # noqa: S105
+FLAGS = (
+    *("--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+PATIENCE_MS = 90_000
+START_LIMIT_S = 90
+STOP_LIMIT_S = 30
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server under test: where it is, and what it wrote."""
+
+    port: int
+    token: str
+    log: Path
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser of this machine."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        stop("no Chromium here; install it (Debian: apt-get install chromium) to run the browser tests")
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A fresh page."""
+    yield from _page(browser)
+
+
+@pytest.fixture(scope="session")
+def clinician(browser, voila):
+    """A page on which the dashboard stands; loading it is what takes time."""
+    for opened in _page(browser):
+        opened.goto(f"{voila.url}/?token={voila.token}", wait_until="commit")
+        opened.wait_for_selector("button.clinflu-row")
+        yield opened
+
+
+def _page(browser):
+    """Make a page that remembers what must not happen, requests elsewhere, dialogs and errors, and what is heavy."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE_MS)
+    opened.outside, opened.dialogs, opened.errors, opened.frames_received = [], [], [], []
+    opened.on("request", lambda one: opened.outside.append(one.url) if _is_outside(one.url) else None)
+    opened.on("websocket", lambda one: opened.outside.append(one.url) if _is_outside(one.url) else None)
+    opened.on("websocket", lambda one: one.on("framereceived", lambda data: opened.frames_received.append(len(data))))
+    opened.on("pageerror", lambda one: opened.errors.append(str(one)))
+    opened.on("console", lambda one: opened.errors.append(one.text) if one.type == "error" else None)
+    opened.on("dialog", lambda one: (opened.dialogs.append(one.message), one.dismiss()))
+    yield opened
+    context.close()
+
+
+def _is_outside(url):
+    return not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:"))
+
+
+@pytest.fixture(scope="session")
+def hostile():
+    return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def audit(small_cohort):
+    """Every label, unit and outcome, one level and the name of the source are an attack."""
+    schema = small_cohort.schema
+    features = tuple(
+        replace(spec, label=f"{HOSTILE} {spec.label}", unit=spec.unit and HOSTILE) for spec in schema.features
+    )
+    return Audit.fit(
+        replace(
+            small_cohort,
+            frame=small_cohort.frame.assign(ward_team=small_cohort.frame["ward_team"].replace({"red": HOSTILE})),
+            schema=replace(schema, features=features, outcome_label=f"readmitted {HOSTILE}"),
+            provenance=replace(small_cohort.provenance, source=HOSTILE),
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def saved_audit(audit, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept") / "audit"
+    audit.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def voila(saved_audit, tmp_path_factory):
+    """The server of ``clinflu app``."""
+    place, port = tmp_path_factory.mktemp("voila"), free_port()
+    environment = serve_environment(saved_audit, TOKEN, place / "place")
+    yield from _served(serve_command(port), environment, place, port)
+
+
+@pytest.fixture(scope="session")
+def lab(saved_audit, tmp_path_factory):
+    """The server of ``clinflu lab``, with a notebook as a user writes it."""
+    place, port = tmp_path_factory.mktemp("lab"), free_port()
+    cells = [
+        f"import clinflu\n\naudit = clinflu.Audit.open({str(saved_audit)!r})",
+        "clinflu.dashboard.app(audit)",
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
+    (place / "notebooks").mkdir()
+    nbformat.write(notebook, place / "notebooks" / "story.ipynb")
+    command = [*lab_command(place / "notebooks", port), "--no-browser", "--allow-root"]
+    environment = {
+        **lab_environment(place / "place"),
+        "JUPYTER_TOKEN": TOKEN,
+        "JUPYTER_CONFIG_DIR": str(place / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(place / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(place / "workspaces"),
+    }
+    yield from _served(command, environment, place, port)
+
+
+def _served(command, environment, place, port):
+    log = place / "log.txt"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command, env=environment, cwd=place, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            _wait(process, port, log)
+            yield Server(port, TOKEN, log)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait(process, port, log):
+    end = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/login", timeout=2).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail(f"the server did not start: {log.read_text()[-2000:]}")
