@@ -5,17 +5,20 @@ import io
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter
 
 from clinflu.data import Cohort, CohortSchema, Design, Encoder, PlantedCause, Provenance, Split
 from clinflu.errors import StoreError
 from clinflu.model.store import DESCRIPTION_FILE, TENSORS_FILE, load_model, read_json, save_model, write_json
 from clinflu.study import Study
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 FORMAT = "clinflu-audit-1"
 AUDIT_FILE = "audit.json"
@@ -87,7 +90,7 @@ def open_study(folder: Path) -> Study:
     described = read_json(folder / AUDIT_FILE, FORMAT)
     model, model_description = load_model(folder)
     try:
-        parts = _ADAPTER.validate_python(described["parts"])
+        parts = _adapter().validate_python(described["parts"])
         frame = pd.read_parquet(io.BytesIO(_checked(folder / COHORT_FILE, described["sha256"])))
         cohort = Cohort(frame, parts.schema, parts.provenance, parts.planted)
         design = parts.encoder.design(cohort) if parts.encoder else _read_design(folder, described, cohort)
@@ -119,7 +122,9 @@ class _Parts:
     notes: tuple[str, ...]
 
 
-_ADAPTER = TypeAdapter(_Parts)
+@cache
+def _adapter() -> "TypeAdapter[_Parts]":
+    return TypeAdapter(_Parts)
 
 
 def _write(study: Study, folder: Path) -> None:
@@ -139,7 +144,7 @@ def _write(study: Study, folder: Path) -> None:
     rows = (study.split.train.tolist(), study.split.audited.tolist(), study.split.confirm.tolist())
     cohort = study.cohort
     parts = _Parts(cohort.schema, cohort.provenance, cohort.planted, study.encoder, *rows, study.seed, study.notes)
-    described["parts"] = _ADAPTER.dump_python(parts, mode="json")
+    described["parts"] = _adapter().dump_python(parts, mode="json")
     write_json(folder / AUDIT_FILE, described)
     for path in folder.iterdir():
         path.chmod(OWNER_ONLY_FILE)

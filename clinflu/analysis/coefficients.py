@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from clinflu.data.arrays import Matrix
 from clinflu.influence.training import TrainingRows
@@ -38,7 +38,7 @@ def coefficients(study: Study, level: float = 0.95) -> pd.DataFrame:
     theta = study.model.theta
     errors = np.sqrt(np.diagonal(covariance(study.train)))
     scale, per = _units(study)
-    reach = float(norm.ppf(0.5 + level / 2)) * errors
+    reach = float(ndtri(0.5 + level / 2)) * errors
     return pd.DataFrame(
         {
             "variable": study.design.variables,

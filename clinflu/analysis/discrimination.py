@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from clinflu.data import Encoder
 from clinflu.data.arrays import Vector
@@ -49,7 +50,8 @@ def discrimination(study: Study, folds: int = FOLDS) -> Discrimination:
 
     splitter = GroupKFold(n_splits=folds, shuffle=True, random_state=study.seed)
     rows = study.split.audited
-    splits = splitter.split(study.design.x, study.design.y, study.design.patient_ids)
+    patients, _ = pd.factorize(study.design.patient_ids, sort=True)
+    splits = splitter.split(study.design.x, study.design.y, patients)
     values = [roc_auc_score(study.design.y[test], _risks_after(study, train, test)) for train, test in splits]
     return Discrimination(float(roc_auc_score(study.design.y[rows], study.risks[rows])), np.array(values))
 

@@ -85,4 +85,4 @@ def _percent(share: float) -> str:
 
 
 def _points(change: float) -> str:
-    return f"{change:+.1f} percentage points"
+    return f"{change:+.1f} percentage points".replace("-", "−")

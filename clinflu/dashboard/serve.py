@@ -154,6 +154,7 @@ def lab_command(folder: Path, port: int | None = None) -> list[str]:
         *(f"--ServerApp.ip={LOOPBACK}", f"--ServerApp.port={port or free_port()}", "--ServerApp.port_retries=0"),
         *("--ServerApp.allow_remote_access=False", "--LabApp.extension_manager=readonly"),
         *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"),
+        *(["--allow-root"] if os.geteuid() == 0 else []),
     ]
 
 

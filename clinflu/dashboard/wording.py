@@ -3,8 +3,6 @@
 from clinflu.analysis.trace import Trace
 from clinflu.influence.result import PERCENT
 
-ESTIMATE = "first-order estimate, not a refit"
-
 
 def percent(share: float) -> str:
     """Return a share of 1 in percent."""

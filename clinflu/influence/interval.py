@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
-from scipy.stats import norm
+from scipy.special import expit, ndtri
 
 from clinflu.data.arrays import Rows, Vector
 from clinflu.influence.removal import removal_effect, sum_by_patient
@@ -53,7 +52,7 @@ def risk_interval(train: TrainingRows, x_audited: Vector, level: float = 0.95) -
     """
     margin = float(x_audited @ train.model.theta)
     spread = np.sqrt(jackknife_variance(-removal_effect(train, x_audited), train.patients))
-    reach = float(norm.ppf(0.5 + level / 2)) * spread
+    reach = float(ndtri(0.5 + level / 2)) * spread
     method = "infinitesimal jackknife by patient, log-odds scale"
     if train.model.is_penalised:
         method += "; penalised fit: sampling error only, shrinkage not included"

@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.linalg import qr
-from scipy.optimize import linprog
 
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.errors import FitError, NonFiniteError, OneClassError, TooFewRowsError, TooLargeError
@@ -68,6 +67,8 @@ def is_separated(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> bool
     Then the likelihood has no maximum. Solved as a linear programme (Konis 2007): maximise sum z_i x_i' b
     subject to z_i x_i' b >= 0 and |b_j| <= 1, with z_i = 1 for events and -1 otherwise.
     """
+    from scipy.optimize import linprog
+
     counted = weights > 0
     free = x[np.ix_(counted, penalty == 0)]
     signed = free * np.where(y[counted] == 1, 1.0, -1.0)[:, None]

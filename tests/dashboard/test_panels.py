@@ -13,6 +13,7 @@ from clinflu import Audit, Remove
 from clinflu.dashboard import app, saved
 from clinflu.dashboard.app import NO_AUDIT, build
 from clinflu.dashboard.panels import PANELS
+from clinflu.dashboard.patientcards import cards
 from clinflu.dashboard.plotview import PlotlyBundle
 from clinflu.dashboard.state import UNEXPECTED, State
 from clinflu.dashboard.wording import alert, percent, points, step
@@ -165,15 +166,39 @@ def test_the_table_says_what_the_chart_says(panels):
 def test_cards_say_what_a_refit_says(audit, panels, worst, way):
     trace = audit.trace(worst)
     patients = trace.pushed_toward_error if way == "toward" else trace.pushed_against
-    cards = getattr(panels["PastPatients"], way).view["cards"]
-    assert [card["name"] for card in cards] == [audit.pseudonyms.encounter(one) for one in patients.index]
-    for card, encounter_id in zip(cards, patients.index, strict=True):
+    shown = getattr(panels["PastPatients"], way).view["cards"]
+    assert [card["name"] for card in shown] == [audit.pseudonyms.encounter(one) for one in patients.index]
+    for card, encounter_id in zip(shown, patients.index, strict=True):
         refit = audit.what_if(Remove([encounter_id]))
         change = refit.risk_change_pp(worst)
         assert card["effect"] == step(refit.risk_before(worst), change)
         assert f"({points(change, 2)} percentage points, refitted)" in card["proof"]
         assert "Estimated without a refit" in card["note"]
         assert card["outcome"].startswith("was not " if not audit.cohort.outcome[encounter_id] else "was ")
+
+
+def test_the_first_number_of_a_card_is_the_refit(audit, worst):
+    trace = audit.trace(worst)
+    apart = trace.pushed_against.assign(risk_change_refit_pp=5.0, risk_change_estimate_pp=-3.0)
+    for card in cards(trace, apart, audit.pseudonyms).values():
+        assert card["effect"] == step(trace.risk, 5.0)
+        assert "+5.00" in card["proof"]
+        assert "without a refit: −3.00" in card["note"]
+
+
+@pytest.mark.parametrize("kind", ["missed", "false alarm"])
+def test_columns_say_which_way_their_patients_moved_the_risk(audit, dashboard, panels, kind):
+    wrong = audit.mistakes()
+    dashboard.state.choose(wrong[wrong["kind"] == kind].index[0])
+    trace = dashboard.state.trace
+    both = (
+        (panels["PastPatients"].toward, trace.pushed_toward_error),
+        (panels["PastPatients"].against, trace.pushed_against),
+    )
+    for column, patients in both:
+        higher = (patients["risk_change_estimate_pp"] > 0).unique()
+        assert len(higher) == 1
+        assert ("would be higher" if higher[0] else "would be lower") in column.view["lead"]
 
 
 def test_cards_compare_recorded_values_with_this_patients(audit, panels, worst):
@@ -220,7 +245,11 @@ def test_another_prediction_unticks_everybody(audit, dashboard, panels, worst):
 
 def test_all_that_pushed_toward_the_error_are_removed_at_once(audit, panels, worst):
     panels["WithoutThem"].all.click()
-    change = audit.trace(worst).together.risk_change_refit_pp
+    trace = audit.trace(worst)
+    change = trace.together.risk_change_refit_pp
+    patients = audit.cohort.patients[trace.pushed_toward_error.index].nunique()
+    assert patients < 10
+    assert f"10 encounters of {patients} past patients" in panels["WithoutThem"].result.value
     assert step(audit.trace(worst).risk, change) in panels["WithoutThem"].result.value
     np.testing.assert_allclose(
         audit.what_if(Remove(audit.trace(worst).pushed_toward_error.index)).risk_change_pp(worst), change, atol=1e-8

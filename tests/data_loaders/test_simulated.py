@@ -48,7 +48,6 @@ CAUSES = (
 )
 
 
-
 @pytest.fixture(scope="module")
 def raw():
     return simulated.simulate()

@@ -77,8 +77,8 @@ def changed(place, column, value):
     return x, y, weights
 
 
-def with_column(column):
-    x, y, weights = rows()
+def with_column(column, seed):
+    x, y, weights = rows(seed)
     return np.column_stack([x, column(x)]), y, weights
 
 
@@ -145,6 +145,31 @@ def test_separation_is_named_without_a_penalty_and_fits_with_one(kind):
     assert max(remaining(x, y, weights, 0.01 * PENALISED, model.theta)) <= 1e-10
 
 
+def test_rows_of_weight_zero_do_not_hide_separation():
+    x, y, weights = separated("completely")
+    contrary = np.vstack([x, x[:20]]), np.append(y, 1 - y[:20]), np.append(weights, np.zeros(20))
+    with pytest.raises(SeparationError):
+        fit_logistic(*contrary, FREE)
+
+
+def test_separation_by_a_penalised_column_is_not_blamed_for_collinear_ones():
+    x, y, weights = separated("completely")
+    collinear = np.column_stack([x, x[:, 3]])
+    with pytest.raises(SingularHessianError):
+        fit_logistic(collinear, y, weights, np.array([0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0]))
+
+
+@pytest.mark.parametrize("seed", [3, 5, 8, 24, 31])
+def test_steps_are_halved_where_newton_alone_would_run_away(seed):
+    rng = np.random.default_rng(seed)
+    x = np.column_stack([np.ones(20), rng.normal(size=(20, 3)) * rng.choice([1, 5])])
+    y = (rng.random(20) < 0.3).astype(float)
+    y[:2] = [1, 0]
+    weights, penalty = np.where(rng.random(20) < 0.3, 1000.0, 1.0), np.array([0.0, 0.01, 0.01, 0.01])
+    model = fit_logistic(x, y, weights, penalty)
+    assert remaining(x, y, weights, penalty, model.theta)[1] <= 1e-9
+
+
 COLLINEAR = {
     "a copy": (lambda x: x[:, 2], {2, 6}),
     "a sum": (lambda x: x[:, 1] - 3 * x[:, 3], {1, 3, 6}),
@@ -155,8 +180,9 @@ COLLINEAR = {
 
 
 @pytest.mark.parametrize(("column", "involved"), COLLINEAR.values(), ids=COLLINEAR)
-def test_collinear_columns_are_named_without_a_penalty_and_fit_with_one(column, involved):
-    x, y, weights = with_column(column)
+@pytest.mark.parametrize("seed", range(8))
+def test_collinear_columns_are_named_without_a_penalty_and_fit_with_one(column, involved, seed):
+    x, y, weights = with_column(column, seed)
     with pytest.raises(SingularHessianError) as caught:
         fit_logistic(x, y, weights, np.zeros(P + 1))
     named = {int(word) for word in caught.value.one_line.split("(columns ")[1].split(")")[0].split(", ")}

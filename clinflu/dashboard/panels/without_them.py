@@ -45,7 +45,6 @@ class WithoutThem:
     def show(self, encounter_id: str) -> None:
         """Offer the refits of the chosen prediction, and show its subgroups."""
         self.widget.layout.display = "none" if encounter_id == NOTHING else None
-        self.result.value = ""
         self._count()
         if encounter_id == NOTHING:
             self.groups.value = ""
