@@ -124,7 +124,9 @@ class _Parts:
 
 @cache
 def _adapter() -> "TypeAdapter[_Parts]":
-    return TypeAdapter(_Parts)
+    import pydantic
+
+    return pydantic.TypeAdapter(_Parts)
 
 
 def _write(study: Study, folder: Path) -> None:

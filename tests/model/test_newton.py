@@ -192,9 +192,13 @@ def test_collinear_columns_are_named_without_a_penalty_and_fit_with_one(column, 
     assert max(remaining(x, y, weights, penalty, fit_logistic(x, y, weights, penalty).theta)) <= 1e-10
 
 
-def test_a_matrix_that_is_not_positive_definite_is_no_hessian():
+@pytest.mark.parametrize("scale", [1.0, 1e-8, 1e6])
+@pytest.mark.parametrize("corner", [0.5, 1.0, 1.0 + 1e-15, 1.0 + 5e-14])
+def test_a_matrix_that_is_not_positive_definite_but_for_rounding_is_no_hessian(corner, scale):
+    units = np.diag([1.0, scale])
     with pytest.raises(SingularHessianError):
-        factor(np.array([[1.0, 2.0], [2.0, 1.0]]))
+        factor(units @ np.array([[1.0, 1.0], [1.0, corner]]) @ units)
+    factor(units @ np.array([[1.0, 1.0], [1.0, 1.0 + 1e-9]]) @ units)
 
 
 @settings(max_examples=20, deadline=None)
