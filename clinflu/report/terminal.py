@@ -117,7 +117,7 @@ def _subgroups(groups: list[dict[str, Any]]) -> Table:
         ("Subgroup", "left"),
         ("In training", "right"),
         ("Event rate", "right"),
-        ("Of the strongest", "right"),
+        ("Of the ten", "right"),
         ("Estimate", "right"),
         ("Refit", "right"),
     )
