@@ -58,7 +58,7 @@ def discrimination(study: Study, folds: int = FOLDS) -> Discrimination:
 
 def _risks_after(study: Study, train: np.ndarray, test: np.ndarray) -> Vector:
     """Fit on some rows and return the risks of others; an adopted model keeps its own columns."""
-    y = study.design.y[train]
+    y, weights = study.design.y[train], study.design.weights[train]
     if study.encoder is None:
         x, x_test, penalty = study.design.x[train], study.design.x[test], study.model.penalty
     else:
@@ -67,4 +67,4 @@ def _risks_after(study: Study, train: np.ndarray, test: np.ndarray) -> Vector:
         x, x_test = encoder.encode(frame.iloc[train]), encoder.encode(frame.iloc[test])
         penalty = np.full(x.shape[1], study.model.penalty[-1])
         penalty[0] = 0.0
-    return risk(x_test @ fit_logistic(x, y, np.ones(len(y)), penalty).theta)
+    return risk(x_test @ fit_logistic(x, y, weights, penalty).theta)

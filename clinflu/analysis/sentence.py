@@ -1,5 +1,7 @@
 """A trace in plain words, for a clinician between two wards."""
 
+from math import isnan
+
 from clinflu.analysis.mistakes import FALSE_ALARM, RIGHT, SURPRISING
 from clinflu.analysis.trace import Trace
 from clinflu.influence.result import PERCENT
@@ -44,6 +46,11 @@ def _explanation(trace: Trace) -> str:
     refitted = trace.risk + together.risk_change_refit_pp / PERCENT
     if together.encounters == 0:
         return "No past patient pushed toward the error."
+    if isnan(refitted):
+        return (
+            f"Without the {together.encounters} past patients that pushed hardest toward this, the model has no finite "
+            "fit: they alone hold one of its odds ratios. Fit it with a penalty above 0 to compare."
+        )
     if trace.few_patients_explain:
         return (
             f"Without the {together.encounters} past patients that pushed hardest toward this, the refitted model says "
@@ -73,7 +80,10 @@ def _leaning(trace: Trace) -> str:
     if trace.subgroups.empty:
         return ""
     groups = trace.subgroups
-    group = groups.loc[groups["risk_change_refit_pp"].abs().idxmax()]
+    moved = groups["risk_change_refit_pp"].abs()
+    if moved.isna().all():
+        return ""
+    group = groups.loc[moved.idxmax()]
     return (
         f"; it leans most on {group['label']} {group['level']} ({group['training_encounters']:,} encounters, "
         f"{_points(group['risk_change_refit_pp'])} without them)"

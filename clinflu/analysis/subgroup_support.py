@@ -9,7 +9,7 @@ from clinflu.data.arrays import Rows, Vector
 from clinflu.data.design import MISSING
 from clinflu.errors import SingularHessianError
 from clinflu.influence.group import group_newton
-from clinflu.influence.refit import Change, refit_each
+from clinflu.influence.refit import Change, refit_each_or_nan
 from clinflu.influence.result import Influence
 from clinflu.study import Study
 
@@ -69,7 +69,7 @@ def subgroup_support(study: Study, influence: Influence, strongest: Rows, k: int
     estimates = np.array([_estimate(influence, group) for group in groups])
     chosen = np.argsort(-np.abs(estimates), kind="stable")[:k]
     shown = [groups[place] for place in chosen]
-    refits = refit_each(study.train, [Change.removal(study.train, group.rows) for group in shown])
+    refits = refit_each_or_nan(study.train, [Change.removal(study.train, group.rows) for group in shown])
     truth = influence.margin_change_refit(refits)
     rows = [_describe(study, group, recorded, strongest) for group in shown]
     return pd.DataFrame(rows).assign(

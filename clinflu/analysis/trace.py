@@ -12,7 +12,7 @@ from clinflu.analysis.subgroup_support import subgroup_support
 from clinflu.data.cohort import Provenance
 from clinflu.influence.decomposition import attribution
 from clinflu.influence.interval import Interval, risk_interval
-from clinflu.influence.refit import Change, refit_each
+from clinflu.influence.refit import Change, refit_each_or_nan
 from clinflu.influence.result import PERCENT, Influence
 from clinflu.model.logistic import risk_at
 from clinflu.study import Study
@@ -23,7 +23,10 @@ FEW_PATIENTS_MOVE_PP = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """What removing the patients that pushed hardest toward the error does, all of them at once."""
+    """What removing the patients that pushed hardest toward the error does, all of them at once.
+
+    The change is NaN where the model without them has no finite fit.
+    """
 
     encounters: int
     risk_change_refit_pp: float
@@ -99,8 +102,8 @@ class Trace:
 
     @property
     def few_patients_explain(self) -> bool:
-        """Whether the ten strongest together move the refitted risk by a percentage point or more."""
-        return abs(self.together.risk_change_refit_pp) >= FEW_PATIENTS_MOVE_PP
+        """Whether the ten strongest together move the refitted risk by a percentage point or more, or leave none."""
+        return not abs(self.together.risk_change_refit_pp) < FEW_PATIENTS_MOVE_PP
 
 
 def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Trace:
@@ -126,7 +129,7 @@ def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Tr
     influence = influence_on(study, encounter_id)
     toward, against = influence.rows_toward_error(SHOWN), influence.rows_against_error(SHOWN)
     changes = [Change.removal(study.train, np.array([one])) for one in (*toward, *against)]
-    *single, together = refit_each(study.train, [*changes, Change.removal(study.train, toward)])
+    *single, together = refit_each_or_nan(study.train, [*changes, Change.removal(study.train, toward)])
     similar = similar_encounters(study, np.array([row]))
     outcome = study.design.y[row]
     baseline, parts = _attribution(study, row)

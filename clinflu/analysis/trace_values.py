@@ -52,7 +52,7 @@ def trace_values(trace: Trace, names: Pseudonyms) -> dict[str, Any]:
         "pushed_against": _patients(trace.pushed_against, names),
         "ten_strongest_together": {
             "encounters": trace.together.encounters,
-            "risk_change_refit_pp": trace.together.risk_change_refit_pp,
+            "risk_change_refit_pp": _plain(trace.together.risk_change_refit_pp),
             "few_patients_explain": trace.few_patients_explain,
         },
         "subgroups": [{key: _plain(value) for key, value in row.items()} for row in trace.subgroups.to_dict("records")],
@@ -90,10 +90,10 @@ def _patients(frame: pd.DataFrame, names: Pseudonyms) -> list[dict[str, Any]]:
         {
             "encounter": names.encounter(str(encounter_id)),
             "outcome": int(row["outcome"]),
-            "risk_change_estimate_pp": float(row["risk_change_estimate_pp"]),
-            "risk_change_refit_pp": float(row["risk_change_refit_pp"]),
-            "loss_change_estimate_nats": float(row["loss_change_estimate"]),
-            "loss_change_refit_nats": float(row["loss_change_refit"]),
+            "risk_change_estimate_pp": _plain(row["risk_change_estimate_pp"]),
+            "risk_change_refit_pp": _plain(row["risk_change_refit_pp"]),
+            "loss_change_estimate_nats": _plain(row["loss_change_estimate"]),
+            "loss_change_refit_nats": _plain(row["loss_change_refit"]),
             "leverage": float(row["leverage"]),
             "same_patient": bool(row["same_patient"]),
             "patient_encounters": int(row["patient_encounters"]),

@@ -1,6 +1,9 @@
 """Numbers and verdicts in words, the same on every panel. Plain text, not escaped."""
 
+from math import isnan
+
 from clinflu.analysis.trace import Trace
+from clinflu.figures.style import NO_FIT, signed
 from clinflu.influence.result import PERCENT
 
 
@@ -11,11 +14,13 @@ def percent(share: float) -> str:
 
 def points(change_pp: float, digits: int = 1) -> str:
     """Return a change in percentage points with its sign."""
-    return f"{change_pp:+.{digits}f}".replace("-", "−")
+    return signed(change_pp, digits)
 
 
 def step(before: float, change_pp: float) -> str:
     """Return a risk before and after a change; more digits where one would hide the change."""
+    if isnan(change_pp):
+        return f"{percent(before)} → {NO_FIT}"
     digits = 1 if abs(change_pp) >= 0.1 else 2
     after = PERCENT * before + change_pp
     return f"{PERCENT * before:.{digits}f} % → {after:.{digits}f} %"

@@ -5,7 +5,18 @@ from typing import Any
 
 from clinflu.analysis.trace import Trace
 from clinflu.figures.config import SafeFigure
-from clinflu.figures.style import AXIS_TITLE_PX, DOWN, INK, NEUTRAL, UP, figure_text, layout, recorded_text, shorten
+from clinflu.figures.style import (
+    AXIS_TITLE_PX,
+    DOWN,
+    INK,
+    NEUTRAL,
+    UP,
+    figure_text,
+    layout,
+    recorded_text,
+    shorten,
+    signed,
+)
 from clinflu.influence.result import PERCENT
 
 SHOWN_VARIABLES = 8
@@ -107,7 +118,7 @@ def _two_lines(step: Step) -> str:
 
 
 def _points(change: float) -> str:
-    return f"{change:+.1f}".replace("-", "−")
+    return signed(change, 1)
 
 
 def _span(trace: Trace, steps: tuple[Step, ...]) -> list[float]:

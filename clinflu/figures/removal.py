@@ -7,7 +7,7 @@ import pandas as pd
 from clinflu.analysis.trace import Trace
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.figures.config import SafeFigure
-from clinflu.figures.style import AXIS_TITLE_PX, DOWN, INK, UP, figure_text, layout
+from clinflu.figures.style import AXIS_TITLE_PX, DOWN, INK, UP, figure_text, layout, signed
 
 TOWARD = "Pushed toward the error"
 AGAINST = "Pushed against the error"
@@ -56,7 +56,7 @@ def _refits(patients: pd.DataFrame, places: list[int], colour: str, *, first: bo
         "y": places,
         "width": 0.62,
         "marker": {"color": colour},
-        "hovertext": [f"refitted: {change:+.3f} percentage points" for change in changes],
+        "hovertext": [f"refitted: {signed(change, 3)} percentage points" for change in changes],
         "hoverinfo": "text",
     }
 
@@ -72,7 +72,7 @@ def _estimates(patients: pd.DataFrame, places: list[int], *, first: bool) -> dic
         "x": changes,
         "y": places,
         "marker": {"symbol": "diamond", "size": 10, "color": "white", "line": {"color": INK, "width": 2}},
-        "hovertext": [f"estimated: {change:+.3f} percentage points" for change in changes],
+        "hovertext": [f"estimated: {signed(change, 3)} percentage points" for change in changes],
         "hoverinfo": "text",
     }
 

@@ -10,6 +10,7 @@ DOWN = "#0072b2"
 NEUTRAL = "#595959"
 INK = "#222222"
 NOT_RECORDED = "not recorded"
+NO_FIT = "no finite fit"
 SIMULATED = "SIMULATED patients"
 LONGEST_LINE = 32
 AXIS_TITLE_PX = 13
@@ -37,6 +38,13 @@ def recorded_text(recorded: object, unit: object = None) -> str:
         return NOT_RECORDED
     text = f"{recorded:g}" if isinstance(recorded, float) else str(recorded)
     return text if unit is None or pd.isna(unit) else f"{text} {unit}"
+
+
+def signed(change: float | None, digits: int = 2) -> str:
+    """Return a change with its sign; without one, that the model has no finite fit."""
+    if change is None or pd.isna(change):
+        return NO_FIT
+    return f"{change:+.{digits}f}".replace("-", "−")
 
 
 def layout(title: str, height: int, *, simulated: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.linalg import cho_solve
 
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.errors import OneClassError, SingularHessianError
+from clinflu.errors import FitError, OneClassError, SingularHessianError
 from clinflu.influence.group import LOST_IN_ROUNDING
 from clinflu.influence.training import TrainingRows
 from clinflu.model.base import FittedModel
@@ -92,6 +92,17 @@ def refit_each(train: TrainingRows, changes: list[Change]) -> list[Refitted]:
     ]
 
 
+def refit_each_or_nan(train: TrainingRows, changes: list[Change]) -> list[Refitted]:
+    """As :func:`refit_each`, with NaN where what is left has no finite optimum, so that one cannot hide the others.
+
+    Without a penalty, removing the only event of a level makes its odds ratio infinite.
+    """
+    try:
+        return refit_each(train, changes)
+    except FitError:
+        return [_refit_or_nan(train, change) for change in changes]
+
+
 def changed_rows(train: TrainingRows, change: Change) -> tuple[Vector, Vector]:
     """Return the weights and outcomes of all rows after a change."""
     weights, y = train.weights.copy(), train.y.copy()
@@ -113,6 +124,13 @@ def model_after(train: TrainingRows, change: Change, refitted: Refitted) -> Fitt
         refitted.step_norm,
         refitted.steps,
     )
+
+
+def _refit_or_nan(train: TrainingRows, change: Change) -> Refitted:
+    try:
+        return refit(train, change)
+    except FitError:
+        return Refitted(np.full(train.x.shape[1], np.nan), np.nan, np.nan, 0, 0)
 
 
 def _require_both_classes(train: TrainingRows, change: Change) -> None:

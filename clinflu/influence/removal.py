@@ -74,7 +74,8 @@ def exact_risk_change(margin_audited: float, margin_change: Vector) -> Vector:
 
 def exact_loss_change(margin_audited: float, margin_change: Vector, y_audited: float) -> Vector:
     """Return the change of the audited loss that belongs to a change of margin, (n,), in nats."""
-    return row_loss(margin_audited + margin_change, y_audited) - loss_at(margin_audited, y_audited)
+    with np.errstate(invalid="ignore"):  # NaN stands for a refit that does not exist, and stays NaN
+        return row_loss(margin_audited + margin_change, y_audited) - loss_at(margin_audited, y_audited)
 
 
 def sum_by_patient(values: Vector, patients: Rows) -> Vector:

@@ -9,7 +9,7 @@ import pandas as pd
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.errors import DataError
 from clinflu.influence.interval import concentration
-from clinflu.influence.refit import Change, Refitted, refit_each
+from clinflu.influence.refit import Change, Refitted, refit_each_or_nan
 from clinflu.influence.removal import (
     exact_loss_change,
     exact_risk_change,
@@ -113,7 +113,7 @@ class Influence:
         totals = sum_by_patient(self.margin_change, self.train.patients)
         chosen = _largest(np.abs(totals), k)
         groups = [np.flatnonzero(self.train.patients == patient) for patient in chosen]
-        refits = refit_each(self.train, [Change.removal(self.train, rows) for rows in groups])
+        refits = refit_each_or_nan(self.train, [Change.removal(self.train, rows) for rows in groups])
         return pd.DataFrame(
             {
                 "encounters": [tuple(self.train_ids[rows]) for rows in groups],
@@ -135,10 +135,11 @@ class Influence:
         -------
         DataFrame
             Index: encounter id. Changes of risk in percentage points, of the margin in log-odds, of the loss in
-            nats; positive: without that encounter the value would be higher.
+            nats; positive: without that encounter the value would be higher. NaN where the model without it has no
+            finite fit.
         """
         if refits is None:
-            refits = refit_each(self.train, [Change.removal(self.train, np.array([row])) for row in rows])
+            refits = refit_each_or_nan(self.train, [Change.removal(self.train, np.array([row])) for row in rows])
         counts = np.bincount(self.train.patients)
         frame = pd.DataFrame(
             {

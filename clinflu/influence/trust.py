@@ -11,7 +11,7 @@ from clinflu.model.newton import has_arrived
 
 LARGEST_CONDITION = 1e12
 LARGEST_PARAMETER_SHARE = 0.5
-HIGH_LEVERAGE = 0.5
+LARGEST_LEVERAGE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,6 @@ def _reasons(step_norm: float, condition: float, leverage: Vector, *, arrived: b
         found.append(f"the columns can hardly be told apart (condition number {condition:.1e})")
     if leverage.sum() > LARGEST_PARAMETER_SHARE * len(leverage):
         found.append(f"{leverage.sum():.0f} effective parameters for only {len(leverage):,} encounters")
-    if leverage.max() >= 1.0 - 1e-8:
-        found.append("one encounter determines a coefficient alone (leverage 1)")
+    if leverage.max() > LARGEST_LEVERAGE:
+        found.append(f"one encounter determines a coefficient almost alone (leverage {leverage.max():.2f})")
     return tuple(found)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clinflu.analysis.case_study import CHILD, CaseStudy, PastPatient
-from clinflu.figures.style import recorded_text
+from clinflu.figures.style import recorded_text, signed
 
 VARIABLES_SHOWN = 6
 PATIENTS_SHOWN = 10
@@ -82,9 +82,9 @@ def _attribution(values: dict[str, Any]) -> Table:
     table.add_row("average training patient", "", f"{values['baseline_risk_percent']:.1f} %")
     rows = values["attribution"]
     for row in rows[:VARIABLES_SHOWN]:
-        table.add_row(Text(row["label"]), Text(recorded_text(row["recorded"], row["unit"])), f"{row['risk_pp']:+.1f}")
+        table.add_row(Text(row["label"]), Text(recorded_text(row["recorded"], row["unit"])), signed(row["risk_pp"], 1))
     rest = sum(row["risk_pp"] for row in rows[VARIABLES_SHOWN:])
-    table.add_row(f"{len(rows) - VARIABLES_SHOWN} others", "", f"{rest:+.1f}")
+    table.add_row(f"{len(rows) - VARIABLES_SHOWN} others", "", signed(rest, 1))
     table.add_row("this patient", "", f"{values['risk_percent']:.1f} %", style="bold")
     return table
 
@@ -104,8 +104,8 @@ def _patients(patients: list[dict[str, Any]], title: str) -> Table:
         table.add_row(
             row["encounter"] + same,
             "event" if row["outcome"] else "no event",
-            f"{row['risk_change_estimate_pp']:+.2f}",
-            f"{row['risk_change_refit_pp']:+.2f}",
+            signed(row["risk_change_estimate_pp"]),
+            signed(row["risk_change_refit_pp"]),
             Text(carried),
         )
     return table
@@ -128,8 +128,8 @@ def _subgroups(groups: list[dict[str, Any]]) -> Table:
             f"{row['training_encounters']:,}",
             f"{PERCENT * row['event_rate']:.1f} %",
             str(row["of_strongest"]),
-            f"{row['risk_change_estimate_pp']:+.2f}",
-            f"{row['risk_change_refit_pp']:+.2f}",
+            signed(row["risk_change_estimate_pp"]),
+            signed(row["risk_change_refit_pp"]),
         )
     return table
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from clinflu.analysis.trace import Trace
 from clinflu.analysis.trace_values import trace_values
 from clinflu.data.pseudonym import Pseudonyms
-from clinflu.figures.style import recorded_text
+from clinflu.figures.style import recorded_text, signed
 from clinflu.report.files import write_private
 
 TEMPLATE = "trace.html.j2"
@@ -42,6 +42,7 @@ def trace_page(trace: Trace, names: Pseudonyms) -> str:
         loader=jinja2.PackageLoader("clinflu.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["recorded"] = recorded_text
+    environment.filters["signed"] = signed
     figures = [attribution_figure(trace), removal_figure(trace, names)]
     charts = [
         Markup(figure.to_html(full_html=False, include_plotlyjs=first, config=SAFE_CONFIG))  # noqa: S704 -- plotly's own markup

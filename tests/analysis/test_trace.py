@@ -1,5 +1,6 @@
 """A trace on the simulated cohort, whose true causes are known, and every number of it against a refit."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,9 +11,11 @@ from clinflu import Audit, Remove
 from clinflu.analysis.planted import planted_mistakes
 from clinflu.analysis.sentence import chance, headline
 from clinflu.analysis.trace_values import trace_values
+from clinflu.data import split_by_patient
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.errors import DataError, TrustError
 from clinflu.model.newton import fit_logistic
+from clinflu.report.trace_page import trace_page
 
 CHILDREN = "unrepresentative children"
 
@@ -189,9 +192,28 @@ def test_how_surprising_an_outcome_is_comes_from_the_audited_encounters(simulate
 
 
 def test_an_untrustworthy_fit_gives_no_trace(simulated_audit):
-    import dataclasses
-
     study = simulated_audit.study
     shifted = dataclasses.replace(study.model, theta=study.model.theta + 1e-4)
     with pytest.raises(TrustError, match="not at its optimum"):
         Audit(dataclasses.replace(study, model=shifted)).trace(study.design.encounter_ids[0])
+
+
+def test_a_refit_without_a_finite_optimum_is_said_and_hides_no_other(small_cohort):
+    split = split_by_patient(small_cohort.patients, 0)
+    events = small_cohort.outcome.to_numpy()
+    one_event, healthy = split.train[events[split.train] == 1][0], split.train[events[split.train] == 0][:6]
+    audited = split.audited[events[split.audited] == 0][0]
+    frame = small_cohort.frame.copy()
+    frame.iloc[[one_event, *healthy, audited], frame.columns.get_loc("ward")] = "burns"
+    audit = Audit.fit(dataclasses.replace(small_cohort, frame=frame), penalty=0.0)
+
+    traced = audit.trace(frame.index[audited])
+
+    refits = traced.pushed_toward_error["risk_change_refit_pp"]
+    assert np.isnan(refits[frame.index[one_event]])
+    assert refits.drop(frame.index[one_event]).notna().all()
+    assert "no finite fit" in headline(traced)
+    values = trace_values(traced, Pseudonyms(b"k" * 32))
+    assert values["ten_strongest_together"]["risk_change_refit_pp"] is None
+    assert "no finite fit" in " ".join(trace_page(traced, Pseudonyms(b"k" * 32)).split())
+    json.dumps(values, allow_nan=False)
