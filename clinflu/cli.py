@@ -153,6 +153,8 @@ def fetch(
 def check(data: Data = None, loader: LoaderName = None) -> None:
     """Read a source and print its flowchart, or every problem that it has."""
     cohort = _cohort(data, loader)
+    if cohort.provenance.simulated:
+        typer.echo("SIMULATED patients: nobody here is real.")
     for step, encounters in cohort.provenance.flowchart():
         typer.echo(f"{step}: {encounters:,}")
     typer.echo(f"patients: {cohort.patients.nunique():,}")

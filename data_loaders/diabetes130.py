@@ -15,6 +15,7 @@ from data_loaders.reading import read_csv, read_member
 
 MEMBER = "diabetic_data.csv"
 MISSING = "?"
+SIMULATED_MARK = "SIM"  # of the ids of invented encounters and patients, wherever they are written
 OUTCOMES = ("<30", ">30", "NO")
 DIED = ("11", "19", "20", "21")
 HOSPICE = ("13", "14")
@@ -156,7 +157,7 @@ def cohort_from_raw(raw: pd.DataFrame, provenance: Provenance) -> Cohort:
         provenance.loader,
         provenance.rows_read,
         (*provenance.exclusions, *exclusions),
-        simulated=provenance.simulated,
+        simulated=provenance.simulated or bool(raw["encounter_id"].str.startswith(SIMULATED_MARK).any()),
     )
     return build_cohort(rows, SCHEMA, flow, source_rows=rows_in_file[at_risk.index])
 

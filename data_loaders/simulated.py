@@ -19,7 +19,7 @@ from scipy.special import expit, ndtr, ndtri
 from clinflu.data import Cohort, PlantedCause, Provenance
 from clinflu.errors import LoaderError
 from data_loaders import simulated_marginals as uci
-from data_loaders.diabetes130 import AGES, DIED, HOSPICE, MEDICATIONS, SCHEMA, cohort_from_raw
+from data_loaders.diabetes130 import AGES, DIED, HOSPICE, MEDICATIONS, SCHEMA, SIMULATED_MARK, cohort_from_raw
 
 Columns = dict[str, NDArray[Any]]
 Rows = NDArray[np.intp]
@@ -151,7 +151,8 @@ def _within(cause: PlantedCause, cohort: Cohort) -> PlantedCause:
 
 def _as_text(columns: Columns) -> pd.DataFrame:
     order = np.argsort(columns["encounter_id"])
-    return pd.DataFrame({name: pd.Series(columns[name][order]).astype("str") for name in COLUMNS})
+    table = pd.DataFrame({name: pd.Series(columns[name][order]).astype("str") for name in COLUMNS})
+    return table.assign(**{name: SIMULATED_MARK + table[name] for name in COLUMNS[:2]})
 
 
 def _draw(rng: np.random.Generator, shares: uci.Shares, size: int) -> NDArray[Any]:
@@ -337,7 +338,7 @@ def _plant(rng: np.random.Generator, columns: Columns) -> tuple[PlantedCause, ..
 
 
 def _ids_of(columns: Columns, rows: Rows) -> tuple[str, ...]:
-    return tuple(str(encounter) for encounter in np.sort(columns["encounter_id"][rows]))
+    return tuple(f"{SIMULATED_MARK}{encounter}" for encounter in np.sort(columns["encounter_id"][rows]))
 
 
 def _plant_children(rng: np.random.Generator, columns: Columns, rows: Rows) -> PlantedCause:

@@ -92,6 +92,7 @@ def test_data_check_and_simulate(clinflu):
     assert clinflu("data", "simulate", "--to", "sim.csv", "--encounters", "2000")[0] == 0
     code, out, _ = clinflu("data", "check", "--data", "sim.csv", "--loader", "diabetes130")
     assert code == 0
+    assert "SIMULATED patients" in out
     assert "encounters read: 2,000" in out
 
 
