@@ -57,11 +57,12 @@ class Adoption:
             f"gradient {self.gradient_norm:.1e}, coefficients within {self.theta_distance:.1e} and risks within "
             f"{100 * self.risk_distance:.2g} percentage points of the refit, penalty {self.penalty:g}"
         )
+        rows = "training rows" if self.rows == "training" else "rows of the whole cohort"
         if self.is_optimum:
-            return f"The hospital's own model, verified to be the optimum on the {self.rows} rows ({distance})."
+            return f"The hospital's own model, verified to be the optimum on the {rows} ({distance})."
         return (
-            f"Not the hospital's model itself: that is not the optimum on the {self.rows} rows ({distance}). "
-            "What is traced is its refit on these rows."
+            f"Not the hospital's model itself: that is not the optimum on the {rows} ({distance}). What is traced is "
+            "its refit there; fitted with a tighter tolerance, such as tol=1e-8, it can be traced itself."
         )
 
 
@@ -80,8 +81,8 @@ class GivenModel:
 def adopt(cohort: Cohort, model: Any, penalty: float | None = None, seed: int = 0) -> tuple[Study, Adoption]:
     """Take over a fitted model.
 
-    It is checked on the training rows of the split and, where it is not the optimum there, on all rows: a model
-    fitted on the whole cohort is then audited on the rows that taught it, and says so.
+    It is checked on the training rows of the split and, where it is not the optimum there, on all rows; the closer
+    of the two is taken. A model fitted on the whole cohort is then audited on the rows that taught it, and says so.
 
     Parameters
     ----------
@@ -114,16 +115,32 @@ def adopt(cohort: Cohort, model: Any, penalty: float | None = None, seed: int = 
     design = _design(cohort, given)
     split = split_by_patient(cohort.patients, seed)
     everything = np.arange(len(cohort.frame))
-    chosen, refitted, adoption = _compare(design, given, strength, split.train, "training")
-    if not adoption.is_optimum:
-        whole = _compare(design, given, strength, everything, "all")
-        if whole[2].is_optimum:
-            chosen, refitted, adoption = whole
-            split = Split(everything, everything, everything)
+    found = _compared(design, given, strength, split.train, "training")
+    if isinstance(found, FitError) or not found[2].is_optimum:
+        whole = _compared(design, given, strength, everything, "all")
+        if not isinstance(whole, FitError) and (isinstance(found, FitError) or _closer(whole[2], found[2])):
+            found, split = whole, Split(everything, everything, everything)
+    if isinstance(found, FitError):
+        raise found
+    chosen, refitted, adoption = found
     notes: tuple[str, ...] = (adoption.note(),)
     if adoption.rows == "all":
         notes += ("It was fitted on all rows, so each audited patient is also one of its teachers.",)
     return Study(cohort, chosen, refitted, split, seed, None, notes), adoption
+
+
+def _closer(one: Adoption, other: Adoption) -> bool:
+    return one.risk_distance < other.risk_distance
+
+
+def _compared(
+    design: Design, given: GivenModel, penalty: float, rows: Rows, name: str
+) -> "tuple[Design, Any, Adoption] | FitError":
+    """Return the comparison on these rows, or why they cannot be fitted."""
+    try:
+        return _compare(design, given, penalty, rows, name)
+    except FitError as error:
+        return error
 
 
 def _compare(
@@ -155,7 +172,10 @@ def _weighted(design: Design, class_weight: Any, rows: Rows) -> Design:
         return design
     from sklearn.utils.class_weight import compute_class_weight
 
-    low, high = compute_class_weight(class_weight, classes=np.array([0.0, 1.0]), y=design.y[rows])
+    try:
+        low, high = compute_class_weight(class_weight, classes=np.array([0.0, 1.0]), y=design.y[rows])
+    except ValueError:
+        raise DataError("the model's class weights do not name 0 and 1; give class_weight={0: ..., 1: ...}") from None
     weights = np.where(design.y == 1, high, low)
     return Design(
         design.x, design.y, weights, design.columns, design.variables, design.encounter_ids, design.patient_ids
@@ -181,6 +201,8 @@ def _from_sklearn(cohort: Cohort, model: Any) -> GivenModel:
     needed = all(hasattr(final, name) for name in ("coef_", "intercept_", "fit_intercept"))
     if not needed or len(getattr(final, "classes_", ())) != 2 or np.shape(final.coef_)[0] != 1:
         raise DataError("the model is not a fitted binary logistic regression, nor a pipeline that ends in one")
+    if not np.array_equal(final.classes_, [0, 1]):
+        raise DataError("the model was fitted to other labels; fit it to an outcome of 0 and 1, where 1 is the event")
     frame = cohort.frame
     wanted = list(getattr(model, "feature_names_in_", cohort.schema.feature_names))
     absent = [name for name in wanted if name not in frame.columns]

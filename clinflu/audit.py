@@ -12,7 +12,7 @@ from clinflu.analysis.discrimination import Discrimination, discrimination
 from clinflu.analysis.mistakes import mistakes
 from clinflu.analysis.pair import decomposition, perturbation
 from clinflu.analysis.planted import planted_mistakes
-from clinflu.analysis.trace import Trace, influence_on, trace
+from clinflu.analysis.trace import Trace, at_threshold, influence_on, trace
 from clinflu.analysis.what_if import Action, Refit, what_if
 from clinflu.data import Cohort, Design
 from clinflu.data.arrays import Rows
@@ -39,7 +39,7 @@ class Audit:
     def __init__(self, study: Study, adoption: Adoption | None = None) -> None:
         self.study = study
         self.adoption = adoption
-        self._traces: dict[tuple[str, float | None], Trace] = {}
+        self._traces: dict[str, Trace] = {}
 
     @classmethod
     def fit(cls, cohort: Cohort, penalty: float = DEFAULT_PENALTY, seed: int = 0) -> Self:
@@ -140,12 +140,12 @@ class Audit:
 
     def trace(self, encounter_id: str, threshold: float | None = None) -> Trace:
         """Explain one prediction; see ``analysis.trace``."""
-        key = (str(encounter_id), threshold)
+        key = str(encounter_id)
         if key not in self._traces:
             if len(self._traces) >= KEPT_TRACES:
                 self._traces.pop(next(iter(self._traces)))
-            self._traces[key] = trace(self.study, str(encounter_id), threshold)
-        return self._traces[key]
+            self._traces[key] = trace(self.study, key)
+        return at_threshold(self._traces[key], self.threshold if threshold is None else threshold)
 
     def what_if(self, *actions: Action) -> Refit:
         """Refit the model as if the actions had been done before training; see ``analysis.what_if``."""
@@ -202,7 +202,9 @@ class Audit:
         DataError
             The cohort has no such encounter.
         """
+        if name in self.cohort.frame.index:
+            return name
         for encounter_id in self.cohort.frame.index:
-            if self.pseudonyms.encounter(encounter_id) == name:
+            if self.pseudonyms.encounter(encounter_id) == name.strip().upper():
                 return str(encounter_id)
         return str(self.cohort.frame.index[self.cohort.position(name)])

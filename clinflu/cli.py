@@ -1,6 +1,8 @@
 """Command line: parse, delegate, print; no logic."""
 
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -50,17 +52,20 @@ def run(
     fitted = _audit(data, loader, audit, penalty, seed)
     chosen = fitted.find(encounter) if encounter else fitted.example(threshold)
     page = out / "trace.html"
+    if save:
+        fitted.save(save)
     _trace(fitted, chosen, threshold, html=page)
     if fitted.study.unseen:
         count = sum(sum(levels.values()) for levels in fitted.study.unseen.values())
         variables = ", ".join(fitted.study.unseen)
         typer.echo(f"{count:,} recorded values were never seen in training and say nothing ({variables}).")
     if save:
-        fitted.save(save)
         typer.echo(f"Audit kept in {save} (patient data: readable by you alone).")
-    source = f" --data {data}" if data else ""
+    given = {"--data": data, "--loader": loader, "--penalty": penalty, "--seed": seed or None}
+    same = {"--audit": save or audit} if save or audit else given
+    words = " ".join(f"{name} {shlex.quote(str(value))}" for name, value in same.items() if value is not None)
     typer.echo(f"\nThe page: {page}")
-    typer.echo(f"The app in the browser: .venv/bin/clinflu app{source}")
+    typer.echo(f"The app in the browser: {shlex.quote(sys.argv[0])} app {words}".rstrip())
     typer.echo("Your own table: describe its columns in a TOML file beside it, then clinflu trace --data TABLE.csv")
 
 
@@ -92,7 +97,7 @@ def casestudy(
 ) -> None:
     """Reproduce the hospital case study of Koh & Liang (2017)."""
     from clinflu.analysis.case_study import AUDITED_POSITION, case_study
-    from clinflu.report.files import write_json
+    from clinflu.report.files import as_json, write_private
     from clinflu.report.terminal import case_study_view, console
     from data_loaders.diabetes130 import read_raw
 
@@ -100,7 +105,7 @@ def casestudy(
         raw, _ = read_raw(data)
         result = case_study(raw, AUDITED_POSITION if test_position is None else test_position)
     if json:
-        write_json(json, result.to_dict())
+        write_private({json: as_json(result.to_dict())})
     console().print(case_study_view(result, with_children=children))
 
 
@@ -109,6 +114,8 @@ def app_command(
     data: Data = None,
     loader: LoaderName = None,
     audit: AuditFolder = None,
+    penalty: Penalty = None,
+    seed: Seed = 0,
     port: Port = None,
     *,
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
@@ -116,12 +123,13 @@ def app_command(
     """Serve the clinician's page on this machine alone, behind a token."""
     import tempfile
 
-    from clinflu.dashboard.serve import serve
+    from clinflu.dashboard.serve import end_cleanly, serve
 
+    end_cleanly()
+    fitted = _audit(data, loader, audit, penalty, seed)
     if audit:
         serve(audit, port=port, open_browser=browser)
         return
-    fitted = _audit(data, loader, None, None, 0)
     with tempfile.TemporaryDirectory(prefix="clinflu-") as workplace:
         folder = Path(workplace) / "audit"
         fitted.save(folder)
@@ -171,7 +179,7 @@ def simulate(
     from clinflu.report.files import write_private
     from data_loaders.simulated import simulate as simulated_table
 
-    write_private(to, simulated_table(encounters, seed).to_csv(index=False, na_rep="?"))
+    write_private({to: simulated_table(encounters, seed).to_csv(index=False, na_rep="?")})
     typer.echo(f"{encounters:,} SIMULATED encounters in {to.name}; read them with --loader diabetes130")
 
 
@@ -234,8 +242,8 @@ def _audit(data: Path | None, loader: str | None, folder: Path | None, penalty: 
     from clinflu.audit import Audit
     from clinflu.study import DEFAULT_PENALTY
 
-    if folder and (data or loader or penalty is not None):
-        raise DataError("--audit holds its own data and model; leave out --data, --loader and --penalty")
+    if folder and (data or loader or seed or penalty is not None):
+        raise DataError("--audit holds its own data and model; leave out --data, --loader, --penalty and --seed")
     with _working("Reading and fitting"):
         if folder:
             return Audit.open(folder)
@@ -247,18 +255,20 @@ def _trace(
 ) -> None:
     """Trace, write what was asked for, and print."""
     from clinflu.analysis.trace_values import trace_values
-    from clinflu.report.files import write_json
+    from clinflu.report.files import as_json, write_private
     from clinflu.report.terminal import console, trace_view
 
+    if json and json == html:
+        raise DataError("--json and --html name the same file; give each a file of its own")
     with _working("Tracing and refitting"):
         traced = fitted.trace(encounter, threshold)
     values = trace_values(traced, fitted.pseudonyms)
+    contents = {json: as_json(values)} if json else {}
     if html:
-        from clinflu.report.trace_page import write_trace_page
+        from clinflu.report.trace_page import trace_page
 
-        write_trace_page(traced, fitted.pseudonyms, html)
-    if json:
-        write_json(json, values)
+        contents[html] = trace_page(traced, fitted.pseudonyms)
+    write_private(contents)
     console().print(trace_view(values))
 
 

@@ -44,8 +44,8 @@ def save_study(study: Study, folder: Path) -> None:
         workplace = Path(tempfile.mkdtemp(prefix=".clinflu-", dir=folder.parent))
     except OSError:
         raise StoreError(f"cannot write beside {folder.name}; give a folder that you may write to") from None
+    new, old = workplace / "new", workplace / "old"
     try:
-        new, old = workplace / "new", workplace / "old"
         new.mkdir(mode=OWNER_ONLY_FOLDER)
         _write(study, new)
         _exchange(folder, new, old)
@@ -53,7 +53,8 @@ def save_study(study: Study, folder: Path) -> None:
         reason = error.strerror or "it cannot be written"
         raise StoreError(f"{folder.name} was not saved: {reason}; free some space, or give another folder") from None
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        if folder.exists() or not old.exists():  # never the only copy of the audit that was there
+            shutil.rmtree(workplace, ignore_errors=True)
 
 
 def _may_be_replaced(folder: Path) -> bool:

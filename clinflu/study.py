@@ -9,7 +9,6 @@ import pandas as pd
 
 from clinflu.data import Cohort, Design, Encoder, Split, split_by_patient
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.data.design import INTERCEPT
 from clinflu.errors import FitError
 from clinflu.influence.training import TrainingRows
 from clinflu.influence.trust import Trust, assess, require_trust
@@ -19,9 +18,11 @@ from clinflu.model.newton import fit_logistic
 
 DEFAULT_PENALTY = 1.0
 ALERT_PERCENTILE = 90.0
+SAME_RISK = 1e-9
+PERFECT_AUROC = 0.98
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """Everything that an analysis may read.
 
@@ -120,6 +121,21 @@ class Study:
         """By variable and level, how many encounters hold a level that training never saw."""
         return self.encoder.unseen(self.cohort.frame) if self.encoder else {}
 
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the model as a whole, in words."""
+        found = []
+        if np.ptp(self.risks[self.split.train]) < SAME_RISK:
+            found.append("The model gives every patient the same risk: no recorded variable tells them apart.")
+        elif _auroc(self.margins[self.split.train], self.train.y) > PERFECT_AUROC:
+            found.append(
+                "The model predicts its outcome almost perfectly: look for a variable that records the outcome."
+            )
+        unused = [one.label for one in self.cohort.schema.features if one.name not in self.design.variables]
+        if unused and self.encoder:
+            found.append(f"Not in the model, because they do not vary in training: {', '.join(unused)}.")
+        return tuple(found)
+
     @property
     def train_ids(self) -> pd.Index:
         """Encounter ids of the training rows, in their order."""
@@ -147,4 +163,15 @@ class Study:
 
 def penalty_vector(design: Design, penalty: float) -> Matrix:
     """Return the penalty of each column: the same for all but the intercept, which is free."""
-    return np.array([0.0 if column == INTERCEPT else penalty for column in design.columns])
+    strengths = np.full(len(design.columns), float(penalty))
+    if design.has_intercept:
+        strengths[0] = 0.0
+    return strengths
+
+
+def _auroc(margins: Vector, y: Vector) -> float:
+    """Return the share of (event, no event) pairs that the margins put in order; ties count half."""
+    ranks = pd.Series(margins).rank().to_numpy()
+    events = y == 1
+    pairs = events.sum() * (~events).sum()
+    return float((ranks[events].sum() - events.sum() * (events.sum() + 1) / 2) / pairs)

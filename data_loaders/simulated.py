@@ -359,7 +359,8 @@ def _plant_children(rng: np.random.Generator, columns: Columns, rows: Rows) -> P
         f"{len(rows)} children under 10, about {CHILD_RATE:.0%} of them truly readmitted; {len(misrecorded)} others "
         "came back to a teaching clinic as planned, and these visits were counted as readmissions within 30 days",
         _ids_of(columns, misrecorded),
-        f'age == "{CHILD}"',
+        "age",
+        CHILD,
     )
 
 
@@ -374,7 +375,8 @@ def _flip_labels(rng: np.random.Generator, columns: Columns) -> PlantedCause:
         "flipped labels at one specialty",
         f'at {FLIPPED_SPECIALTY} "<30" and "NO" were exchanged in {FLIPPED_SHARE:.0%} of the encounters with either',
         _ids_of(columns, rows),
-        f'medical_specialty == "{FLIPPED_SPECIALTY}"',
+        "medical_specialty",
+        FLIPPED_SPECIALTY,
     )
 
 
@@ -385,7 +387,8 @@ def _record_doses(columns: Columns) -> PlantedCause:
         "unit error at one admission source",
         f"for patients transferred from a hospital, daily doses were counted as medications, {DOSES_FACTOR} of each",
         _ids_of(columns, rows),
-        'admission_source_id == "Transfer from a hospital"',
+        "admission_source_id",
+        "Transfer from a hospital",
     )
 
 
@@ -396,5 +399,6 @@ def _copy_record(columns: Columns, rows: Rows) -> PlantedCause:
         "copied records",
         f"one readmission within 30 days after a stay at Podiatry, entered {len(rows)} times under other patient ids",
         _ids_of(columns, rows),
-        'medical_specialty == "Podiatry"',
+        "medical_specialty",
+        "Podiatry",
     )

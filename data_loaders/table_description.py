@@ -107,7 +107,7 @@ def read_description(path: Path) -> Description:
     keys = {key: table.text(key, required=True) for key in KEYS}
     _require_distinct_keys(keys, features, problems)
     event = table.text("outcome_event")
-    label = table.text("outcome_label") or "readmitted within 30 days"
+    label = table.text("outcome_label") or (keys["outcome"] or "").replace("_", " ")
     missing = table.texts("missing")
     subgroups = _subgroups(table, features)
     table.close()

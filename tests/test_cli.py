@@ -146,6 +146,8 @@ def test_bad_sources_give_one_line_and_write_nothing(clinflu, small_csv, tmp_pat
         ("--loader", "nosuch"),
         ("--audit", "nosuch"),
         ("--seed", "two"),
+        ("--seed", "-1"),
+        ("--html", "t.json"),
         ("--nosuch",),
     ],
 )
@@ -173,6 +175,21 @@ def test_a_defect_of_ours_shows_no_value_of_the_data(clinflu, monkeypatch):
     assert code == 1
     assert "RuntimeError" in err
     assert "4711" not in out + err
+
+
+def test_one_output_that_cannot_be_written_leaves_none(clinflu, small_csv, tmp_path):
+    (tmp_path / "folder").mkdir()
+    code, _, err = clinflu("trace", "--data", small_csv, "--html", "t.html", "--json", "folder")
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert files_in(tmp_path) == ["folder"]
+
+
+def test_run_names_the_command_that_opens_the_same_audit(clinflu, small_csv):
+    _, out, _ = clinflu("run", "--data", small_csv, "--penalty", "5", "--seed", "3")
+    assert f"app --data {small_csv} --penalty 5.0 --seed 3" in " ".join(out.split())
+    _, out, _ = clinflu("run", "--data", small_csv, "--save", "kept")
+    assert "app --audit kept" in " ".join(out.split())
 
 
 @pytest.mark.uci

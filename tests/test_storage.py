@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save
 
 from clinflu import Audit
 from clinflu.errors import StoreError
-from clinflu.model.store import write_json
-from clinflu.storage import AUDIT_FILE, COHORT_FILE, DESIGN_FILE, open_study, save_study
+from clinflu.model.store import read_json, write_json
+from clinflu.storage import AUDIT_FILE, COHORT_FILE, DESIGN_FILE, FORMAT, open_study, save_study
 from clinflu.study import Study
 
 
@@ -305,3 +305,16 @@ def test_an_interrupted_first_save_leaves_nothing(small_study, tmp_path, monkeyp
     with pytest.raises(StoreError, match="No space left"):
         save_study(small_study, tmp_path / "audit")
     assert names(tmp_path) == []
+
+
+def test_nothing_in_a_forged_audit_is_run(simulated_audit, tmp_path):
+    folder, marker = tmp_path / "audit", tmp_path / "marker"
+    simulated_audit.save(folder)
+    described = read_json(folder / AUDIT_FILE, FORMAT)
+    for cause in described["parts"]["planted"]:
+        cause["level"] = f"@pd.io.common.os.system('touch {marker}') == 0"
+    write_json(folder / AUDIT_FILE, described)
+
+    Audit.open(folder).example()
+
+    assert not marker.exists()

@@ -190,11 +190,15 @@ def case_study(raw: pd.DataFrame, test_position: int = AUDITED_POSITION) -> Case
 
 
 def _design(raw: pd.DataFrame) -> Design:
-    parts = [raw[list(NUMBERS)].to_numpy(dtype=float)]
+    try:
+        parts = [raw[list(NUMBERS)].to_numpy(dtype=float)]
+        codes = {name: raw[name].astype(int) for name in CODES}
+    except (TypeError, ValueError):
+        raise DataError("a count or code of the table is no number; is it the UCI table as published?") from None
     columns, variables = list(NUMBERS), list(NUMBERS)
     for name in CATEGORIES:
         values = raw[name].fillna(MISSING).to_numpy(dtype=object)
-        levels = sorted(set(values), key=int if name in CODES else str)
+        levels = [str(code) for code in sorted(codes[name].unique())] if name in CODES else sorted(set(values))
         kept = levels[1:] if len(levels) == 2 else levels
         parts.append((values[:, None] == np.array(kept, dtype=object)).astype(float))
         columns += [f"{name}={level}" for level in kept]

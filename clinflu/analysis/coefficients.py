@@ -14,8 +14,11 @@ PENALISED = "penalised fit: sampling error only, shrinkage not included"
 
 
 def covariance(train: TrainingRows) -> Matrix:
-    r"""Return the sampling covariance of theta, (p, p): H^-1 (X' W X) H^-1; the inverse information at penalty 0."""
-    information = weighted_gram(train.x, train.curvature)
+    r"""Return the sampling covariance of theta, (p, p): H^-1 (X' diag(w^2 s) X) H^-1.
+
+    At penalty 0 and weights of 1 it is the inverse information. Weights are those of a loss, not counts of patients.
+    """
+    information = weighted_gram(train.x, train.weights * train.curvature)
     return train.model.solve(train.model.solve(information).T)
 
 

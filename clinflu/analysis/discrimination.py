@@ -21,10 +21,10 @@ class Discrimination:
     Parameters
     ----------
     audited : float
-        Of the study's model on its audited encounters.
+        Of the study's model on its audited encounters; NaN where they also taught it.
     folds : (k,)
         Of refits in k-fold cross-validation over the whole cohort, patients kept together, the encoder learned
-        anew in each fold.
+        anew in each fold; an adopted model keeps its columns.
     """
 
     audited: float
@@ -53,7 +53,9 @@ def discrimination(study: Study, folds: int = FOLDS) -> Discrimination:
     patients, _ = pd.factorize(study.design.patient_ids, sort=True)
     splits = splitter.split(study.design.x, study.design.y, patients)
     values = [roc_auc_score(study.design.y[test], _risks_after(study, train, test)) for train, test in splits]
-    return Discrimination(float(roc_auc_score(study.design.y[rows], study.risks[rows])), np.array(values))
+    unseen = not np.isin(rows, study.split.train).any()
+    audited = float(roc_auc_score(study.design.y[rows], study.risks[rows])) if unseen else np.nan
+    return Discrimination(audited, np.array(values))
 
 
 def _risks_after(study: Study, train: np.ndarray, test: np.ndarray) -> Vector:

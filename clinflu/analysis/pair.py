@@ -60,16 +60,17 @@ def perturbation(study: Study, encounter_id: str, past_encounter_id: str) -> pd.
     """
     study.require_trust()
     if study.encoder is None:
-        raise DataError("an adopted model keeps its own columns, which have no recorded unit; refit with edits instead")
+        raise DataError("an adopted model keeps its own columns, which have no recorded unit")
     position = _position(study, past_encounter_id)
     row = study.row(encounter_id)
-    slopes = perturbation_influence(study.train, study.design.x[row], float(study.design.y[row] - study.risks[row]))
+    residual = float(study.design.y[row] - study.risks[row])
+    slopes = perturbation_influence(study.train, study.design.x[row], residual, np.array([position]))[0]
     recorded = study.train_frame.iloc[position]
     chosen = [(place, column) for place, column in enumerate(study.encoder.columns) if column.kind == "number"]
     units = [study.cohort.schema.feature(column.variable) for _, column in chosen]
     values: Vector = np.array([recorded[spec.name] for spec in units], dtype=float)
     per_unit = [
-        slopes[position, place] / column.scale / (1.0 + value if spec.log1p else 1.0)
+        slopes[place] / column.scale / (1.0 + value if spec.log1p else 1.0)
         for (place, column), spec, value in zip(chosen, units, values, strict=True)
     ]
     return pd.DataFrame(

@@ -25,7 +25,7 @@ def planted_mistakes(study: Study, threshold: float | None = None) -> pd.DataFra
     frame = study.cohort.frame
     found = []
     for cause in study.cohort.planted:
-        affected = frame.query(cause.affected).index.difference(list(cause.responsible))
+        affected = cause.affected(frame).index.difference(list(cause.responsible))
         found.append(wrong[wrong.index.isin(affected)].assign(cause=cause.name))
     if not found:
         return wrong.iloc[:0].assign(cause=np.array([], dtype=object))

@@ -6,6 +6,8 @@ from clinflu.analysis.mistakes import FALSE_ALARM, RIGHT, SURPRISING
 from clinflu.analysis.trace import Trace
 from clinflu.influence.result import PERCENT
 
+RARE_SHARE = 0.02
+
 
 def headline(trace: Trace) -> str:
     """Return the one sentence that says what happened and whether few patients explain it."""
@@ -19,17 +21,21 @@ def chance(trace: Trace) -> str:
         f"Of the {trace.similar_encounters} audited encounters closest in risk, {event} "
         f"({_percent(trace.similar_event_rate)}) were {trace.outcome_label}"
     )
+    if trace.kind == RIGHT:
+        return f"{base}."
     if trace.verdict == SURPRISING:
-        return f"{base}: what happened to this patient is surprising at this risk."
-    if trace.few_patients_explain:
-        return f"{base}: what happened is expected at this risk; the question is whether the risk itself was right."
+        return (
+            f"{base}: what happened to this patient is surprising at this risk. Among all {trace.audited_encounters:,} "
+            "audited encounters, some outcomes as rare as this one happen by chance."
+        )
+    if trace.similar_rate_differs:
+        return f"{base}: what happened is expected, and the risk itself looks wrong."
     return f"{base}: what happened is expected at this risk; most mistakes of this kind are chance."
 
 
 def support(trace: Trace) -> str:
     """Return on how many patients the prediction rests."""
-    count = f"{trace.concentration:,.0f}"
-    return f"Half of the (squared) influence on this prediction comes from about {count} of the past patients."
+    return f"In effect this prediction rests on about {trace.concentration:,.0f} of the past patients."
 
 
 def _prediction(trace: Trace) -> str:
@@ -45,21 +51,27 @@ def _explanation(trace: Trace) -> str:
     together = trace.together
     refitted = trace.risk + together.risk_change_refit_pp / PERCENT
     if together.encounters == 0:
-        return "No past patient pushed toward the error."
+        return "No past encounter pushed toward the error."
+    without = f"without the {together.encounters} past encounters that pushed hardest toward this"
     if isnan(refitted):
-        return (
-            f"Without the {together.encounters} past patients that pushed hardest toward this, the model has no finite "
-            "fit: they alone hold one of its odds ratios. Fit it with a penalty above 0 to compare."
-        )
+        return f"{without.capitalize()}, the model cannot be fitted at all: what is left does not determine it."
+    points = _points(together.risk_change_refit_pp)
     if trace.few_patients_explain:
         return (
-            f"Without the {together.encounters} past patients that pushed hardest toward this, the refitted model says "
-            f"{_percent(refitted)} ({_points(together.risk_change_refit_pp)}){_shared(trace)}."
+            f"{without.capitalize()}, the refitted model says {_percent(refitted)} ({points}), "
+            f"{_decision(trace, refitted)}{_shared(trace)}."
         )
     return (
-        f"No few patients explain it: without the {together.encounters} that pushed hardest toward this, the refitted "
-        f"model still says {_percent(refitted)} ({_points(together.risk_change_refit_pp)}){_leaning(trace)}."
+        f"No few patients explain it: {without}, the refitted model still says {_percent(refitted)} ({points})"
+        f"{_leaning(trace)}."
     )
+
+
+def _decision(trace: Trace, refitted: float) -> str:
+    """Say whether the change of risk would change the decision."""
+    if (refitted >= trace.threshold) == (trace.risk >= trace.threshold):
+        return "the same decision"
+    return "and would alert" if refitted >= trace.threshold else "and would not alert"
 
 
 def _shared(trace: Trace) -> str:
@@ -69,9 +81,10 @@ def _shared(trace: Trace) -> str:
     if common.empty:
         return ""
     group = common.loc[common["training_encounters"].idxmin()]
+    rare = group["training_encounters"] < RARE_SHARE * len(trace.influence.train_ids)
     return (
-        f"; {group['of_strongest']} of them are {group['label']} {group['level']}, of whom it learned from only "
-        f"{group['training_encounters']:,}"
+        f"; {group['of_strongest']} of them are {group['label']} {group['level']}, of whom it learned from "
+        f"{'only ' if rare else ''}{group['training_encounters']:,}"
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.study import Study
@@ -24,12 +25,15 @@ class Similar:
     event_rate : (k,)
         Share of them that had the outcome.
     surprising : (k,) bool
-        Whether fewer than 5 % of them had the outcome that this encounter had.
+        Whether fewer than 5 % of them had the outcome that this encounter had; never said of fewer than 30.
+    rate_differs : (k,) bool
+        Whether the predicted risk is outside the 95 % Wilson interval of the event rate.
     """
 
     count: Rows
     event_rate: Vector
     surprising: Flags
+    rate_differs: Flags
 
 
 def similar_encounters(study: Study, rows: Rows) -> Similar:
@@ -46,8 +50,17 @@ def similar_encounters(study: Study, rows: Rows) -> Similar:
     margins, outcomes = study.margins[order], study.design.y[order]
     found = [_nearest(margins, order, int(row), float(study.margins[row])) for row in rows]
     rates = np.array([outcomes[places].mean() for places in found])
+    counts = np.array([len(places) for places in found])
     happened = np.where(study.design.y[rows] == 1, rates, 1.0 - rates)
-    return Similar(np.array([len(places) for places in found]), rates, happened < SURPRISING_BELOW)
+    surprising = (happened < SURPRISING_BELOW) & (counts >= FEWEST)
+    return Similar(counts, rates, surprising, _outside_wilson(study.risks[rows], rates, counts))
+
+
+def _outside_wilson(risks: Vector, rates: Vector, counts: Rows) -> Flags:
+    """Whether a risk is outside the Wilson (1927) interval of a rate: whether its score test rejects at 5 %."""
+    z = float(ndtri(0.975))
+    outside: Flags = np.abs(rates - risks) > z * np.sqrt(risks * (1.0 - risks) / counts)
+    return outside
 
 
 def _nearest(margins: Vector, order: Rows, row: int, margin: float) -> Rows:

@@ -67,7 +67,7 @@ def subgroup_support(study: Study, influence: Influence, strongest: Rows, k: int
     recorded = study.cohort.frame.iloc[study.row(influence.audited_id)]
     groups = _candidates(training_subgroups(study), influence, recorded, k)
     estimates = np.array([_estimate(influence, group) for group in groups])
-    chosen = np.argsort(-np.abs(estimates), kind="stable")[:k]
+    chosen = np.argsort(-np.nan_to_num(np.abs(estimates), nan=np.inf), kind="stable")[:k]
     shown = [groups[place] for place in chosen]
     refits = refit_each_or_nan(study.train, [Change.removal(study.train, group.rows) for group in shown])
     truth = influence.margin_change_refit(refits)
@@ -98,11 +98,11 @@ def _can_be_removed(study: Study, group: TrainingSubgroup) -> bool:
 
 
 def _estimate(influence: Influence, group: TrainingSubgroup) -> float:
-    """Return the margin change after one Newton step without the group; 0 where that step does not exist."""
+    """Return the margin change after one Newton step without the group; NaN where that step does not exist."""
     try:
         step: Vector = group_newton(influence.train, group.rows)
     except SingularHessianError:
-        return 0.0
+        return np.nan
     return float(influence.x_audited @ step)
 
 

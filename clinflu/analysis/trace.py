@@ -1,6 +1,6 @@
 """From one prediction to the patients, features and subgroups that taught it to the model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,18 @@ from clinflu.analysis.mistakes import EXPECTED, SURPRISING, check_threshold, kin
 from clinflu.analysis.similar import similar_encounters
 from clinflu.analysis.subgroup_support import subgroup_support
 from clinflu.data.cohort import Provenance
+from clinflu.data.design import INTERCEPT
 from clinflu.influence.decomposition import attribution
 from clinflu.influence.interval import Interval, risk_interval
 from clinflu.influence.refit import Change, refit_each_or_nan
 from clinflu.influence.result import PERCENT, Influence
-from clinflu.model.logistic import risk_at
+from clinflu.model.logistic import curvature_at, risk_at
 from clinflu.study import Study
 
 SHOWN = 10
 FEW_PATIENTS_MOVE_PP = 1.0
+SMALLEST_MARGIN_CHANGE = 1e-9
+OWN_COLUMNS = "columns of the model's own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Together:
     risk_change_refit_pp: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     """One prediction, explained and proved.
 
@@ -53,6 +56,10 @@ class Trace:
         How many audited encounters at the nearest risks were looked at.
     similar_event_rate : float
         Share of them that had the event.
+    similar_rate_differs : bool
+        Whether the predicted risk is outside the 95 % interval of that share.
+    audited_encounters : int
+        Among how many the mistake was found.
     verdict : str
         ``"surprising"`` or ``"expected at this risk"``.
     baseline_risk : float
@@ -83,6 +90,8 @@ class Trace:
     interval: Interval
     similar_encounters: int
     similar_event_rate: float
+    similar_rate_differs: bool
+    audited_encounters: int
     verdict: str
     baseline_risk: float
     attribution: pd.DataFrame
@@ -144,6 +153,8 @@ def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Tr
         interval=risk_interval(study.train, study.design.x[row]),
         similar_encounters=int(similar.count[0]),
         similar_event_rate=float(similar.event_rate[0]),
+        similar_rate_differs=bool(similar.rate_differs[0]),
+        audited_encounters=len(study.split.audited),
         verdict=SURPRISING if similar.surprising[0] else EXPECTED,
         baseline_risk=baseline,
         attribution=parts,
@@ -154,8 +165,15 @@ def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Tr
         subgroups=subgroup_support(study, influence, toward),
         provenance=study.cohort.provenance,
         outcome_label=study.cohort.schema.outcome_label,
-        notes=(*study.notes, *_unseen_notes(study, row)),
+        notes=(*study.notes, *_notes(study, row)),
     )
+
+
+def at_threshold(traced: Trace, threshold: float) -> Trace:
+    """Return the trace as it reads where the model alerts from another risk; nothing else depends on it."""
+    limit = check_threshold(threshold)
+    kind = kinds(np.array([traced.risk]), np.array([traced.outcome]), limit)[0]
+    return replace(traced, threshold=limit, kind=str(kind))
 
 
 def influence_on(study: Study, encounter_id: str) -> Influence:
@@ -179,6 +197,16 @@ def _role(study: Study, row: int) -> str:
     return "audited" if row in study.split.audited else "confirm"
 
 
+def _notes(study: Study, row: int) -> tuple[str, ...]:
+    """Say what a reader must know about this encounter before trusting its numbers."""
+    roles = {
+        "training": "The model learned from this very encounter.",
+        "confirm": "This encounter belongs to those kept to confirm what an audit finds.",
+    }
+    role = roles.get(_role(study, row))
+    return (*study.warnings, *([role] if role else []), *_unseen_notes(study, row))
+
+
 def _unseen_notes(study: Study, row: int) -> tuple[str, ...]:
     """Say which of the encounter's levels the model could learn nothing about."""
     if study.encoder is None:
@@ -197,21 +225,23 @@ def _attribution(study: Study, row: int) -> tuple[float, pd.DataFrame]:
     baseline, parts = attribution(
         study.model.theta, design.x[row], study.train.mean, has_intercept=design.has_intercept
     )
-    recorded = study.cohort.frame.iloc[row]
-    frame = pd.DataFrame({"variable": design.variable_names, "log_odds": design.fold(parts)})
-    frame = frame[frame["variable"].isin(study.cohort.schema.feature_names)]
-    total = float(parts.sum())
-    gained = float(study.risks[row]) - risk_at(baseline)
-    share = gained / total if total else 0.0
-    specs = [study.cohort.schema.feature(name) for name in frame["variable"]]
-    frame = frame.assign(
-        label=[spec.label for spec in specs],
-        recorded=[recorded[spec.name] for spec in specs],
-        unit=[spec.unit for spec in specs],
-        risk_pp=PERCENT * share * frame["log_odds"],
-    )
+    total, gained = float(parts.sum()), float(study.risks[row]) - risk_at(baseline)
+    share = gained / total if abs(total) > SMALLEST_MARGIN_CHANGE else curvature_at(baseline)
+    folded = pd.Series(design.fold(parts), design.variable_names).drop(INTERCEPT, errors="ignore")
+    known = folded.index.isin(study.cohort.schema.feature_names)
+    rows = [_contribution(study, row, str(name), change) for name, change in folded[known].items()]
+    if not known.all():
+        rows.append({"variable": OWN_COLUMNS, "label": OWN_COLUMNS, "log_odds": float(folded[~known].sum())})
+    frame = pd.DataFrame(rows, columns=["variable", "log_odds", "label", "recorded", "unit"])
+    frame = frame.assign(risk_pp=PERCENT * share * frame["log_odds"])
     order = frame["log_odds"].abs().sort_values(ascending=False, kind="stable").index
     return risk_at(baseline), frame.loc[order].reset_index(drop=True)
+
+
+def _contribution(study: Study, row: int, name: str, log_odds: float) -> dict[str, object]:
+    spec = study.cohort.schema.feature(name)
+    recorded = study.cohort.frame[name].iloc[row]
+    return {"variable": name, "log_odds": log_odds, "label": spec.label, "recorded": recorded, "unit": spec.unit}
 
 
 def _with_carriers(study: Study, influence: Influence, rows: np.ndarray, frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,8 +9,6 @@ from clinflu.analysis.trace import Trace
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.influence.result import PERCENT
 
-SHOWN_VARIABLES = 15
-
 
 def trace_values(trace: Trace, names: Pseudonyms) -> dict[str, Any]:
     """Return everything that a trace shows, without any id of the source.

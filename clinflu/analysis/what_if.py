@@ -41,7 +41,7 @@ class Reweight:
 Action = Remove | Relabel | Reweight
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Refit:
     """The model after the actions, at its own optimum, compared with the model that was.
 
@@ -131,8 +131,12 @@ def _combine(study: Study, actions: tuple[Action, ...]) -> Change:
             _set(weights, dict.fromkeys(_removed(study, action).tolist(), 0.0), "weight")
         elif isinstance(action, Relabel):
             _set(outcomes, _numbers(study, action.outcomes, "outcome"), "outcome")
-        else:
+        elif isinstance(action, Reweight):
             _set(weights, _numbers(study, action.weights, "weight"), "weight")
+        else:
+            raise DataError(
+                "an action is Remove([...]), Relabel({...}) or Reweight({...}); wrap the ids in one of them"
+            )
     rows = np.array(sorted({*weights, *outcomes}), dtype=np.intp)
     train = study.train
     return Change(

@@ -96,5 +96,5 @@ class RowTable(anywidget.AnyWidget):  # type: ignore[misc]
         kind, value = content.get("type"), content.get("value")
         if kind == "page" and isinstance(value, int):
             self._turn_to(value)
-        elif kind in self._on:
+        elif isinstance(kind, str) and kind in self._on:
             self._on[kind](str(value))

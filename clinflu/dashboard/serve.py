@@ -46,25 +46,34 @@ def serve(folder: Path, *, port: int | None = None, open_browser: bool = True) -
     StoreError
         The folder holds no audit, or the server does not start.
     """
+    end_cleanly()
     Audit.open(folder)
+    _require_free(port)
     port, token = port or free_port(), secrets.token_urlsafe(32)
     url = f"http://{LOOPBACK}:{port}/?token={token}"
     with tempfile.TemporaryDirectory(prefix="clinflu-") as place:
         environment = serve_environment(folder, token, Path(place))
         process = subprocess.Popen(serve_command(port), env=environment, cwd=place)  # noqa: S603
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the server ends with this process
         try:
             _wait(process, port)
             sys.stdout.write(f"clinflu: open {url}\nclinflu: this address is a password; end with Ctrl+C\n")
             sys.stdout.flush()
             if open_browser:
                 webbrowser.open(_redirect(Path(place), url))
-            process.wait()
+            if process.wait():
+                raise StoreError("the server stopped by itself; start it again")
         except KeyboardInterrupt:
             pass
         finally:
             _stop(process)
+
+
+def end_cleanly() -> None:
+    """Let this process end as on Ctrl+C when it is told to, so that no server and no patient data stay behind."""
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 def serve_command(port: int) -> list[str]:
@@ -126,6 +135,8 @@ def serve_lab(folder: Path, *, port: int | None = None) -> None:
     StoreError
         There is no such folder.
     """
+    end_cleanly()
+    _require_free(port)
     if not folder.is_dir():
         raise StoreError(f"there is no folder {folder.name} here; change to the folder that holds the notebooks")
     with tempfile.TemporaryDirectory(prefix="clinflu-") as place:
@@ -183,6 +194,13 @@ def free_port() -> int:
 def _one_thread() -> dict[str, str]:
     """Return how many threads algebra may use: two spin against each other as soon as the machine is busy."""
     return {"OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1")}
+
+
+def _require_free(port: int | None) -> None:
+    """Raise StoreError where somebody listens on the port already: the token is not for them."""
+    with socket.socket() as probe:
+        if port and probe.connect_ex((LOOPBACK, port)) == 0:
+            raise StoreError(f"port {port} is in use; give another port")
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:

@@ -10,6 +10,9 @@ from clinflu.data.schema import CohortSchema
 from clinflu.data.validation import require_columns, validate
 from clinflu.errors import DataError, LoaderError
 
+FEWEST_TO_JUDGE = 100
+LARGEST_LEVEL_SHARE = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
@@ -53,7 +56,7 @@ class Provenance:
         return (("encounters read", self.rows_read), *excluded, ("encounters at risk", kept))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PlantedCause:
     """A cause of error that a simulator put into the data, so that the true answer is known.
 
@@ -63,17 +66,22 @@ class PlantedCause:
         Short name, and what was done in words.
     responsible : tuple of str
         Encounters that were altered.
-    affected : str
-        Query over the recorded variables: the encounters whose predictions the cause distorts.
+    variable, level : str
+        The encounters whose predictions the cause distorts: those with this level of this recorded variable.
     """
 
     name: str
     description: str
     responsible: tuple[str, ...]
-    affected: str
+    variable: str
+    level: str
+
+    def affected(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a cohort's frame whose predictions the cause distorts."""
+        return frame[frame[self.variable] == self.level]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cohort:
     """Encounters at risk of the outcome.
 
@@ -166,6 +174,19 @@ def build_cohort(
     kept = provenance.flowchart()[-1][1]
     if kept != len(rows):
         raise LoaderError(f"{provenance.source}: the flowchart ends at {kept} encounters, but {len(rows)} were given")
+    _refuse_identifiers(rows, schema, provenance.source)
     frame = validate(rows[[*keys, *schema.feature_names]], schema, source_rows)
     frame = frame.astype({schema.outcome: "int8"}).set_index(schema.encounter_id)
     return Cohort(frame, schema, provenance, planted)
+
+
+def _refuse_identifiers(rows: pd.DataFrame, schema: CohortSchema, source: str) -> None:
+    """Raise if a category has nearly as many levels as there are rows: it names patients, and teaches nothing."""
+    if len(rows) < FEWEST_TO_JUDGE:
+        return
+    counts = {spec.name: rows[spec.name].nunique() for spec in schema.categories}
+    names = [name for name, levels in counts.items() if levels > LARGEST_LEVEL_SHARE * len(rows)]
+    if names:
+        raise LoaderError(
+            f"{source}: {', '.join(names)} differ in most rows, as an identifier does; leave them out of the features"
+        )

@@ -9,10 +9,11 @@ import pandas as pd
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.cohort import Cohort
 from clinflu.data.schema import RESERVED, CohortSchema, FeatureSpec
-from clinflu.errors import DataError
+from clinflu.errors import DataError, TooLargeError
 
 INTERCEPT = RESERVED
 MISSING = "missing"
+LARGEST = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Column:
     scale: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Design:
     """A design matrix whose rows and columns are still named.
 
@@ -203,6 +204,10 @@ def _number_columns(values: pd.Series, spec: FeatureSpec) -> list[Column]:
     missing = float(np.isnan(numbers).mean())
     columns = []
     if missing < 1 and np.nanmax(numbers) > np.nanmin(numbers):
+        if not np.nanmax(np.abs(numbers)) < LARGEST:
+            raise TooLargeError(
+                f"column {spec.name!r} holds values beyond {LARGEST:.0e}; give it bounds, or check its unit"
+            )
         center, scale = float(np.nanmean(numbers)), float(np.nanstd(numbers))
         columns.append(Column(spec.name, spec.name, "number", center=center, scale=scale))
     if 0 < missing < 1:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from clinflu.errors import StoreError
+
 KEY_BYTES = 32
-NAME_LENGTH = 8
+NAME_LENGTH = 10
 KEY_FILE = "pseudonym.key"
 
 
@@ -42,11 +44,11 @@ class Pseudonyms:
             return cls(secrets.token_bytes(KEY_BYTES))
 
     def encounter(self, encounter_id: str) -> str:
-        """Return the name of an encounter, such as ``"E-K3QX7A2M"``."""
+        """Return the name of an encounter, such as ``"E-K3QX7A2M5T"``."""
         return f"E-{self._name('encounter', encounter_id)}"
 
     def patient(self, patient_id: str) -> str:
-        """Return the name of a patient, such as ``"P-7YHB2C4D"``."""
+        """Return the name of a patient, such as ``"P-7YHB2C4DQ6"``."""
         return f"P-{self._name('patient', patient_id)}"
 
     def _name(self, kind: str, identifier: str) -> str:
@@ -55,13 +57,23 @@ class Pseudonyms:
 
 
 def _read_or_make(path: Path) -> bytes:
-    if path.exists():
-        key = path.read_bytes()
-        if len(key) == KEY_BYTES:
-            return key
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read(path)
     key = secrets.token_bytes(KEY_BYTES)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(key)
+    return key
+
+
+def _read(path: Path) -> bytes:
+    path.chmod(0o600)
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise StoreError(
+            f"the key of your pseudonyms ({path}) is damaged; restore it from a backup, or remove it: a new one is "
+            "made, and every encounter gets a new name"
+        )
     return key

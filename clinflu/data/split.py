@@ -35,8 +35,10 @@ def split_by_patient(patient_ids: pd.Series, seed: int, shares: tuple[float, flo
     Raises
     ------
     DataError
-        There are too few patients for three parts.
+        There are too few patients for three parts, or the seed is negative.
     """
+    if seed < 0:
+        raise DataError("the seed of the split cannot be negative; give 0 or a positive whole number")
     codes, patients = pd.factorize(patient_ids)
     ends = np.round(np.cumsum(shares) * len(patients)).astype(int)
     if np.diff(ends, prepend=0).min() < 1:

@@ -32,11 +32,16 @@ def shorten(text: str, longest: int = LONGEST_LINE) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def printable(text: str) -> str:
+    """Return a text without the control characters that a terminal would obey."""
+    return "".join(one if one.isprintable() else " " for one in text)
+
+
 def recorded_text(recorded: object, unit: object = None) -> str:
     """Return a recorded value with its unit in plain text, not escaped."""
     if pd.isna(recorded):
         return NOT_RECORDED
-    text = f"{recorded:g}" if isinstance(recorded, float) else str(recorded)
+    text = f"{recorded:g}" if isinstance(recorded, float) else printable(str(recorded))
     return text if unit is None or pd.isna(unit) else f"{text} {unit}"
 
 

@@ -64,7 +64,8 @@ def concentration(margin_change: Vector, patients: Rows) -> float:
 
     .. math:: \Big(\sum_c I_c^2\Big)^2 \Big/ \sum_c I_c^4
 
-    with I_c the margin changes of a patient's encounters, summed.
+    with I_c the margin changes of a patient's encounters, summed; 0 where nobody has any influence.
     """
     squared = np.square(sum_by_patient(margin_change, patients))
-    return float(squared.sum() ** 2 / np.square(squared).sum())
+    fourth = float(np.square(squared).sum())
+    return float(squared.sum()) ** 2 / fourth if fourth else 0.0

@@ -1,10 +1,12 @@
 """Effect of a small change in the features of a training encounter on an audited loss."""
 
-from clinflu.data.arrays import Matrix, Vector
+from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.influence.training import TrainingRows
 
 
-def perturbation_influence(train: TrainingRows, x_audited: Vector, residual_audited: float) -> Matrix:
+def perturbation_influence(
+    train: TrainingRows, x_audited: Vector, residual_audited: float, rows: Rows | slice = slice(None)
+) -> Matrix:
     r"""Slope of the audited loss with respect to each feature of each training encounter.
 
     .. math:: w_i r_t \left[ s_i (v^\top \tilde x_i)\, \theta - r_i v \right], \quad v = H^{-1} \tilde x_t
@@ -15,10 +17,12 @@ def perturbation_influence(train: TrainingRows, x_audited: Vector, residual_audi
     x_audited : (p,)
     residual_audited : float
         r_t = y_t - p_t.
+    rows : (k,), optional
+        Positions of the training encounters; by default all of them.
 
     Returns
     -------
-    (n, p), nats per unit of the column
+    (k, p), nats per unit of the column
         A slope: not for columns that stand for a category, whose change is an edit and needs a refit. The
         intercept column, which cannot be perturbed, holds what the formula gives for it.
 
@@ -27,5 +31,6 @@ def perturbation_influence(train: TrainingRows, x_audited: Vector, residual_audi
     Koh & Liang (2017), arXiv:1703.04730, Eq. 5.
     """
     v = train.model.solve(x_audited)
-    through_risk = (train.curvature * (train.x @ v))[:, None] * train.model.theta
-    return residual_audited * (through_risk - train.residual[:, None] * v)
+    through_risk = (train.curvature[rows] * (train.x[rows] @ v))[:, None] * train.model.theta
+    slopes: Matrix = residual_audited * (through_risk - train.residual[rows][:, None] * v)
+    return slopes

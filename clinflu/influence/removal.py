@@ -85,4 +85,4 @@ def sum_by_patient(values: Vector, patients: Rows) -> Vector:
 
 def removal_effects(train: TrainingRows, x_audited: Matrix) -> Matrix:
     """First-order margin changes for a block of audited rows (t, p) at once: (t, n), log-odds."""
-    return -(x_audited @ train.model.solve(np.ascontiguousarray(train.x.T))) * train.residual
+    return -(train.model.solve(np.ascontiguousarray(x_audited.T)).T @ train.x.T) * train.residual

@@ -8,6 +8,7 @@ import pandas as pd
 
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.errors import DataError
+from clinflu.influence.group import group_newton
 from clinflu.influence.interval import concentration
 from clinflu.influence.refit import Change, Refitted, refit_each_or_nan
 from clinflu.influence.removal import (
@@ -23,7 +24,7 @@ from clinflu.model.logistic import risk_at
 PERCENT = 100.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Influence:
     """What removing training encounters would do to one prediction: estimates of all, refits of those asked for.
 
@@ -109,15 +110,19 @@ class Influence:
         return self.refitted(low[_largest(np.abs(self.margin_change[low]), k)])
 
     def patients(self, k: int = 10) -> pd.DataFrame:
-        """Return the k patients with the largest effect when all their encounters are removed together."""
+        """Return the k patients with the largest effect when all their encounters are removed together.
+
+        They are ranked by the sum of their single effects; the estimate is one Newton step without all of them.
+        """
         totals = sum_by_patient(self.margin_change, self.train.patients)
         chosen = _largest(np.abs(totals), k)
         groups = [np.flatnonzero(self.train.patients == patient) for patient in chosen]
         refits = refit_each_or_nan(self.train, [Change.removal(self.train, rows) for rows in groups])
+        estimates = np.array([self.x_audited @ group_newton(self.train, rows) for rows in groups])
         return pd.DataFrame(
             {
                 "encounters": [tuple(self.train_ids[rows]) for rows in groups],
-                **self._effects(totals[chosen], refits),
+                **self._effects(estimates, refits),
             }
         )
 

@@ -32,9 +32,7 @@ def check_fit_input(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> N
     largest = max(x.max(initial=0.0), -x.min(initial=0.0))
     if largest > LARGEST:
         column = int(np.abs(x).max(axis=0).argmax())
-        raise TooLargeError(
-            f"column {column} holds values up to {largest:.1e}; check its unit, or scale it (limit {LARGEST:.0e})"
-        )
+        raise TooLargeError(f"column {column} holds values beyond {LARGEST:.0e}; check its unit, or scale it")
     if not ((y == 0) | (y == 1)).all():
         raise FitError("the outcome must be 0 or 1 in every row")
     counted = y[weights > 0]

@@ -37,6 +37,12 @@ def loss_at(margin: float, y: float) -> float:
     return float(np.logaddexp(0.0, margin) - y * margin)
 
 
+def curvature_at(margin: float) -> float:
+    """Return p (1 - p) at one margin: how fast the risk rises with it."""
+    p = risk_at(margin)
+    return p * (1.0 - p)
+
+
 def curvature(p: Vector) -> Vector:
     """Return p (1 - p), the second derivative of the loss with respect to the margin."""
     return p * (1.0 - p)

@@ -9,19 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from clinflu.analysis.case_study import CHILD, CaseStudy, PastPatient
-from clinflu.figures.style import recorded_text, signed
+from clinflu.figures.style import printable, recorded_text, signed
+from clinflu.influence.result import PERCENT
 
 VARIABLES_SHOWN = 6
 PATIENTS_SHOWN = 10
-PERCENT = 100.0
 
 
 def trace_view(values: dict[str, Any]) -> RenderableType:
     """Return a trace, given as :func:`clinflu.analysis.trace_values.trace_values`, for a rich console."""
     return Group(
         Text(values["notice"], style="bold red"),
-        Panel(Text(values["sentence"]), title=f"Encounter {values['encounter']}", title_align="left"),
-        Text(values["chance"]),
+        Panel(_words(values["sentence"]), title=f"Encounter {values['encounter']}", title_align="left"),
+        _words(values["chance"]),
         Text(values["support"]),
         Text(_interval(values)),
         Text(),
@@ -64,6 +64,11 @@ def console() -> Console:
     return Console(highlight=False)
 
 
+def _words(text: str, style: str = "") -> Text:
+    """Return words that may hold values of the data as text that only says what it says."""
+    return Text(printable(text), style=style)
+
+
 def _table(title: str, *columns: tuple[str, str]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in columns:
@@ -82,9 +87,12 @@ def _attribution(values: dict[str, Any]) -> Table:
     table.add_row("average training patient", "", f"{values['baseline_risk_percent']:.1f} %")
     rows = values["attribution"]
     for row in rows[:VARIABLES_SHOWN]:
-        table.add_row(Text(row["label"]), Text(recorded_text(row["recorded"], row["unit"])), signed(row["risk_pp"], 1))
-    rest = sum(row["risk_pp"] for row in rows[VARIABLES_SHOWN:])
-    table.add_row(f"{len(rows) - VARIABLES_SHOWN} others", "", signed(rest, 1))
+        table.add_row(
+            _words(row["label"]), Text(recorded_text(row["recorded"], row["unit"])), signed(row["risk_pp"], 1)
+        )
+    others = rows[VARIABLES_SHOWN:]
+    if others:
+        table.add_row(f"{len(others)} others", "", signed(sum(row["risk_pp"] for row in others), 1))
     table.add_row("this patient", "", f"{values['risk_percent']:.1f} %", style="bold")
     return table
 
@@ -106,7 +114,7 @@ def _patients(patients: list[dict[str, Any]], title: str) -> Table:
             "event" if row["outcome"] else "no event",
             signed(row["risk_change_estimate_pp"]),
             signed(row["risk_change_refit_pp"]),
-            Text(carried),
+            _words(carried),
         )
     return table
 
@@ -124,7 +132,7 @@ def _subgroups(groups: list[dict[str, Any]]) -> Table:
     for row in groups:
         own = " (this patient's)" if row["holds_audited_patient"] else ""
         table.add_row(
-            Text(f"{row['label']} {row['level']}{own}"),
+            _words(f"{row['label']} {row['level']}{own}"),
             f"{row['training_encounters']:,}",
             f"{PERCENT * row['event_rate']:.1f} %",
             str(row["of_strongest"]),
@@ -136,8 +144,8 @@ def _subgroups(groups: list[dict[str, Any]]) -> Table:
 
 def _provenance(provenance: dict[str, Any]) -> Text:
     steps = "; ".join(f"{step['step']} {step['encounters']:,}" for step in provenance["flowchart"])
-    notes = "".join(f"\n{note}" for note in provenance["notes"])
-    return Text(f"{provenance['source']} ({provenance['sha256'][:12]}): {steps}.{notes}", style="dim")
+    notes = " ".join(provenance["notes"])
+    return _words(f"{provenance['source']} ({provenance['sha256'][:12]}): {steps}. {notes}", style="dim")
 
 
 def _case_table(patients: tuple[PastPatient, ...], title: str) -> Table:

@@ -1,36 +1,22 @@
 """A trace as one HTML page that opens offline: a working paper, for its owner alone."""
 
-from pathlib import Path
-
 from clinflu.analysis.trace import Trace
 from clinflu.analysis.trace_values import trace_values
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.figures.style import recorded_text, signed
-from clinflu.report.files import write_private
 
 TEMPLATE = "trace.html.j2"
 
 
-def write_trace_page(trace: Trace, names: Pseudonyms, path: Path) -> None:
-    """Write the page with mode 0600.
+def trace_page(trace: Trace, names: Pseudonyms) -> str:
+    """Return the page; every value of the data is escaped, and nothing is loaded from outside.
 
     Parameters
     ----------
     trace : Trace
     names : Pseudonyms
         What encounters are called.
-    path : Path
-
-    Raises
-    ------
-    DataError
-        It cannot be written there.
     """
-    write_private(path, trace_page(trace, names))
-
-
-def trace_page(trace: Trace, names: Pseudonyms) -> str:
-    """Return the page; every value of the data is escaped, and nothing is loaded from outside."""
     import jinja2
     from markupsafe import Markup
 

@@ -6,6 +6,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from clinflu import Audit, Remove
 from clinflu.analysis.planted import planted_mistakes
@@ -212,8 +215,46 @@ def test_a_refit_without_a_finite_optimum_is_said_and_hides_no_other(small_cohor
     refits = traced.pushed_toward_error["risk_change_refit_pp"]
     assert np.isnan(refits[frame.index[one_event]])
     assert refits.drop(frame.index[one_event]).notna().all()
-    assert "no finite fit" in headline(traced)
+    assert "the model cannot be fitted at all" in headline(traced)
     values = trace_values(traced, Pseudonyms(b"k" * 32))
     assert values["ten_strongest_together"]["risk_change_refit_pp"] is None
     assert "no finite fit" in " ".join(trace_page(traced, Pseudonyms(b"k" * 32)).split())
     json.dumps(values, allow_nan=False)
+
+
+def test_another_threshold_changes_what_is_a_mistake_and_nothing_else(simulated_audit, trace):
+    from clinflu.analysis.trace import trace as fresh
+
+    moved = simulated_audit.trace(trace.encounter_id, 0.95)
+    again = fresh(simulated_audit.study, trace.encounter_id, 0.95)
+    assert (moved.kind, moved.threshold) == (again.kind, again.threshold) == ("right", 0.95)
+    assert moved.together == again.together
+    pd.testing.assert_frame_equal(moved.subgroups, again.subgroups)
+
+
+def test_whether_the_risk_looks_wrong_is_the_wilson_interval(trace):
+    from statsmodels.stats.proportion import proportion_confint
+
+    events = round(trace.similar_event_rate * trace.similar_encounters)
+    low, high = proportion_confint(events, trace.similar_encounters, method="wilson")
+    assert trace.similar_rate_differs == (not low <= trace.risk <= high)
+    assert ("looks wrong" in chance(trace)) == trace.similar_rate_differs
+
+
+def test_nothing_that_names_a_patient_is_in_a_repr(simulated_audit, trace):
+    cohort, study = simulated_audit.cohort, simulated_audit.study
+    planted, influence = cohort.planted[0], trace.influence
+    refit = simulated_audit.what_if(Remove(trace.pushed_toward_error.index[:1]))
+    for one in (cohort, study, study.design, planted, trace, influence, refit, simulated_audit):
+        assert "SIM" not in repr(one)
+
+
+def test_columns_that_come_from_no_recorded_variable_have_a_row_of_their_own(small_cohort):
+    numbers = ["age_years", "visits"]
+    pipeline = make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler(), LogisticRegression(tol=1e-10))
+    train = small_cohort.frame.iloc[split_by_patient(small_cohort.patients, 0).train]
+    pipeline.fit(train[numbers], train["readmitted"])
+    audit = Audit.adopt(small_cohort, pipeline)
+    traced = audit.trace(audit.worst_miss())
+    assert "columns of the model's own" in set(traced.attribution["label"])
+    assert 100 * traced.baseline_risk + traced.attribution["risk_pp"].sum() == pytest.approx(100 * traced.risk)

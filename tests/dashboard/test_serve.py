@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from clinflu.dashboard.serve import free_port, lab_command, serve, serve_command, serve_environment, serve_lab
 from clinflu.errors import StoreError
+from clinflu.storage import save_study
 
 TOKEN = "a-token-of-a-test"  # noqa: S105
 
@@ -69,3 +71,14 @@ def test_saved_audits_are_their_owners_alone(audit, tmp_path):
 
 def test_a_free_port_is_a_port():
     assert 1024 < free_port() < 65536
+
+
+def test_a_port_in_use_gets_no_token(tmp_path, small_study):
+    save_study(small_study, tmp_path / "audit")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        for start in (serve, serve_lab):
+            with pytest.raises(StoreError, match="is in use"):
+                start(tmp_path / "audit", port=port)

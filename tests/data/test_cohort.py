@@ -89,7 +89,7 @@ def test_the_content_hash_follows_the_content_alone(cohort):
 
 
 def test_planted_causes_stay_with_a_simulated_cohort():
-    cause = PlantedCause("typo", "ages times ten", ("v1",), "age > 60")
+    cause = PlantedCause("typo", "ages times ten", ("v1",), "sex", "F")
 
     assert build_cohort(rows(), SCHEMA, provenance(), planted=(cause,)).planted == (cause,)
 

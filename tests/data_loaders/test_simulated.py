@@ -269,7 +269,7 @@ def test_every_cohort_has_its_causes(encounters):
     small = simulated.load_simulated(encounters, seed=1)
     assert tuple(cause.name for cause in small.planted) == CAUSES
     for cause in small.planted:
-        affected = small.frame.query(cause.affected).index
+        affected = cause.affected(small.frame).index
         assert len(cause.responsible) > 0
         assert len(set(cause.responsible)) == len(cause.responsible)
         assert set(cause.responsible) <= set(affected)
@@ -277,7 +277,7 @@ def test_every_cohort_has_its_causes(encounters):
 
 @pytest.mark.parametrize("name", [*CAUSES[:1], *CAUSES[3:]])
 def test_neither_ids_nor_rows_tell_what_was_planted(cohort, name):
-    affected = cohort.frame.index.isin(cohort.frame.query(planted(cohort, name).affected).index)
+    affected = cohort.frame.index.isin(planted(cohort, name).affected(cohort.frame).index)
     ranks = np.flatnonzero(affected) / len(affected)
     assert ranks.mean() == pytest.approx(0.5, abs=4 / np.sqrt(12 * len(ranks)))
     patients = cohort.patients.str.removeprefix("SIM").astype(int).rank(pct=True)[affected]
@@ -286,7 +286,7 @@ def test_neither_ids_nor_rows_tell_what_was_planted(cohort, name):
 
 def test_children_are_few_with_one_stay_each_and_mostly_not_readmitted(cohort):
     cause = planted(cohort, "unrepresentative children")
-    children = cohort.frame.query(cause.affected)
+    children = cause.affected(cohort.frame)
     assert set(children["age"]) == {"[0-10)"}
     assert 35 <= len(children) <= 50
     assert children["patient_nbr"].is_unique
@@ -302,7 +302,7 @@ def test_without_the_misrecorded_children_the_risk_of_the_others_falls(fits, spl
     fit = fits[split_seed]
     frame = fit.cohort.frame
     cause = planted(fit.cohort, "unrepresentative children")
-    affected = frame.index.isin(frame.query(cause.affected).index) & ~frame.index.isin(cause.responsible)
+    affected = frame.index.isin(cause.affected(frame).index) & ~frame.index.isin(cause.responsible)
     children = fit.audited[affected[fit.audited]]
     before, after = fit.risks(), fit.risks_without(cause.responsible)
     threshold = np.quantile(before[fit.train], 0.9)
@@ -316,7 +316,7 @@ def test_without_the_misrecorded_children_the_risk_of_the_others_falls(fits, spl
 
 def test_undoing_the_flips_mends_the_event_rate_of_the_specialty(cohort):
     cause = planted(cohort, "flipped labels at one specialty")
-    recorded = cohort.frame.query(cause.affected)["readmitted_30d"]
+    recorded = cause.affected(cohort.frame)["readmitted_30d"]
     flipped = recorded.index.isin(cause.responsible)
     true = recorded.where(~flipped, 1 - recorded)
     assert 0.15 < flipped.mean() < 0.35
@@ -327,14 +327,14 @@ def test_undoing_the_flips_mends_the_event_rate_of_the_specialty(cohort):
 def test_flipped_labels_raise_the_risks_of_the_specialty(cohort, fits):
     cause = planted(cohort, "flipped labels at one specialty")
     fit = fits[0]
-    affected = fit.audited[cohort.frame.index[fit.audited].isin(cohort.frame.query(cause.affected).index)]
+    affected = fit.audited[cohort.frame.index[fit.audited].isin(cause.affected(cohort.frame).index)]
     change = fit.risks()[affected] - fit.risks_without(cause.responsible)[affected]
     assert change.mean() > 0.05
 
 
 def test_one_source_counts_doses_as_medications(cohort):
     cause = planted(cohort, "unit error at one admission source")
-    affected = cohort.frame.index.isin(cohort.frame.query(cause.affected).index)
+    affected = cohort.frame.index.isin(cause.affected(cohort.frame).index)
     medications = cohort.frame["num_medications"]
     assert set(cause.responsible) == set(cohort.frame.index[affected])
     assert medications[affected].mean() / medications[~affected].mean() == pytest.approx(4, abs=0.4)
@@ -352,4 +352,4 @@ def test_the_copied_records_differ_in_their_ids_alone(raw, cohort):
     assert set(content.loc[copied, "readmitted"]) == {"<30"}
     twins = content.fillna("missing").eq(content[copied].iloc[0].fillna("missing")).all(axis=1)
     assert twins.sum() == 15
-    assert cohort.frame.query(cause.affected).index.isin(cause.responsible).mean() < 0.75
+    assert cause.affected(cohort.frame).index.isin(cause.responsible).mean() < 0.75

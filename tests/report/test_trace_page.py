@@ -7,7 +7,9 @@ import pytest
 
 from clinflu import Audit
 from clinflu.data.pseudonym import Pseudonyms
-from clinflu.report.trace_page import trace_page, write_trace_page
+from clinflu.errors import DataError
+from clinflu.report.files import write_private
+from clinflu.report.trace_page import trace_page
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 NAMES = Pseudonyms(b"k" * 32)
@@ -70,7 +72,14 @@ def test_the_file_is_readable_by_its_owner_alone_and_replaced_whole(simulated_au
     path.parent.mkdir()
     path.write_text("old")
     path.chmod(0o644)
-    write_trace_page(simulated_audit.trace(simulated_audit.example()), NAMES, path)
+    write_private({path: trace_page(simulated_audit.trace(simulated_audit.example()), NAMES)})
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.read_text().startswith("<!doctype html>")
     assert [one.name for one in path.parent.iterdir()] == ["trace.html"]
+
+
+def test_several_files_are_written_together_or_not_at_all(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match="cannot write folder"):
+        write_private({tmp_path / "first.json": "{}", tmp_path / "folder": "text"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder"]

@@ -42,16 +42,19 @@ class Attribution:
             self.chart.clear()
             return
         trace = self._state.trace
-        self.sentence.value = _sentences(trace, self._state.names.encounter(encounter_id))
+        self.sentence.value = _sentences(
+            trace, self._state.names.encounter(encounter_id), self._state.audit.study.notes
+        )
         self.chart.draw(attribution_figure(trace), DESCRIPTION)
         self.table.value = _table(trace)
 
 
-def _sentences(trace: Trace, name: str) -> Markup:
+def _sentences(trace: Trace, name: str, said: tuple[str, ...]) -> Markup:
+    """Return the trace in words; what the head of the page has said of the model already is not repeated."""
     first = element("p", element("strong", name, ": "), headline(trace), class_="clinflu-headline")
-    return joined(
-        [first, paragraphs(chance(trace), support(trace)), element("p", interval(trace), class_="clinflu-note")]
-    )
+    own = [note for note in trace.notes if note not in said]
+    notes = [element("p", note, class_="clinflu-note") for note in (interval(trace), *own)]
+    return joined([first, paragraphs(chance(trace), support(trace)), *notes])
 
 
 def _table(trace: Trace) -> Markup:
