@@ -9,6 +9,7 @@ from clinflu.data.schema import CohortSchema, FeatureSpec
 from clinflu.errors import LoaderError
 
 SHOWN = 20
+NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,13 @@ class Problem:
 
 
 def require_columns(frame: pd.DataFrame, names: list[str] | tuple[str, ...], source: str) -> None:
-    """Raise if any of the columns is absent, naming all that are."""
+    """Raise if any of the columns is absent, naming the first of them and how many more there are."""
     absent = [name for name in names if name not in frame.columns]
     if absent:
-        raise LoaderError(f"{source} lacks the columns {', '.join(absent)}; check that it is the right table")
+        more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
+        raise LoaderError(
+            f"{source} lacks the columns {', '.join(absent[:NAMED])}{more}; check that it is the right table"
+        )
 
 
 def validate(frame: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series) -> pd.DataFrame:
