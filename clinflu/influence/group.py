@@ -5,8 +5,8 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.influence.training import TrainingRows
+from clinflu.model.cholesky import factor
 from clinflu.model.logistic import weighted_gram
-from clinflu.model.newton import factor
 
 LOST_IN_ROUNDING = 1e-10
 

@@ -11,8 +11,9 @@ from clinflu.errors import FitError, OneClassError, SingularHessianError
 from clinflu.influence.group import LOST_IN_ROUNDING
 from clinflu.influence.training import TrainingRows
 from clinflu.model.base import FittedModel
+from clinflu.model.cholesky import factor
 from clinflu.model.logistic import curvature, risk, weighted_gram
-from clinflu.model.newton import STEP_TOLERANCE, factor, fit_logistic, has_arrived
+from clinflu.model.newton import STEP_TOLERANCE, fit_logistic, has_arrived
 
 BATCH = 32
 MAX_CHORD_STEPS = 60

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import cho_solve
 
 from clinflu.data.arrays import Matrix, Vector
+from clinflu.model.cholesky import factor
 
 if TYPE_CHECKING:
     import torch
@@ -100,8 +101,6 @@ class FittedModel:
         SingularHessianError
             The Hessian is not positive definite.
         """
-        from clinflu.model.newton import factor
-
         return factor(self.hessian)
 
     def solve(self, rhs: Matrix) -> Matrix:

@@ -1,13 +1,11 @@
 """What must hold before a fit, and why one failed: each problem has a name and a remedy."""
 
 import numpy as np
-from scipy.linalg import qr
 
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.errors import FitError, NonFiniteError, OneClassError, TooFewRowsError, TooLargeError
 
 LARGEST = 1e8
-COLLINEAR = 1e-10
 SEPARATION_MARGIN = 1e-7
 
 
@@ -74,11 +72,3 @@ def is_separated(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> bool
     signed = signed / np.where(scale > 0, scale, 1.0)
     answer = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1))
     return bool(answer.status == 0 and -answer.fun > SEPARATION_MARGIN)
-
-
-def collinear_columns(hessian: Matrix) -> list[int]:
-    """Return the columns that are, to rounding, combinations of the others."""
-    scale = np.sqrt(np.diagonal(hessian).clip(min=np.finfo(float).tiny))
-    _, r, order = qr(hessian / np.outer(scale, scale), pivoting=True)
-    diagonal = np.abs(np.diagonal(r))
-    return sorted(int(column) for column in order[diagonal < COLLINEAR * diagonal[0]])

@@ -4,12 +4,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import cho_solve
 
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.errors import NotConvergedError, SeparationError, SingularHessianError
 from clinflu.model.base import FittedModel
-from clinflu.model.checks import check_fit_input, check_start, collinear_columns, is_separated
+from clinflu.model.checks import check_fit_input, check_start, is_separated
+from clinflu.model.cholesky import factor
 from clinflu.model.logistic import LOGISTIC, curvature, risk, row_loss, weighted_gram
 
 STEP_TOLERANCE = 1e-10
@@ -18,24 +19,6 @@ MAX_ITERATIONS = 100
 MAX_HALVINGS = 40
 ARMIJO = 1e-4
 SEPARATED_MARGIN = 30.0
-
-
-def factor(hessian: Matrix) -> tuple[Matrix, bool]:
-    """Return the Cholesky factor of a Hessian.
-
-    Raises
-    ------
-    SingularHessianError
-        It is not positive definite, or so nearly singular that solving with it means nothing.
-    """
-    scale = np.diagonal(hessian)
-    try:
-        cholesky, lower = cho_factor(hessian, lower=True, check_finite=False)
-    except LinAlgError:
-        raise _singular(hessian) from None
-    if np.any(np.diagonal(cholesky) ** 2 <= 1e-13 * scale):
-        raise _singular(hessian)
-    return cholesky, lower
 
 
 def has_arrived(step_norm: float, gradient: Vector, x: Matrix, *, stalled: bool) -> bool:
@@ -153,12 +136,3 @@ def _halve_until_lower(
             return moved, moved_margin
         share /= 2
     raise NotConvergedError("no step lowers the loss any more; scale the columns, or raise the penalty")
-
-
-def _singular(hessian: Matrix) -> SingularHessianError:
-    columns = ", ".join(map(str, collinear_columns(hessian)[:10]))
-    named = f" (columns {columns})" if columns else ""
-    return SingularHessianError(
-        f"some columns are combinations of others{named}, so their coefficients cannot be told apart; drop them, or "
-        "fit with a penalty above 0"
-    )

@@ -19,7 +19,8 @@ from clinflu.errors import (
     TooLargeError,
 )
 from clinflu.influence.training import TrainingRows
-from clinflu.model.newton import factor, fit_logistic
+from clinflu.model.cholesky import factor
+from clinflu.model.newton import fit_logistic
 
 N, P = 500, 6
 FREE = np.zeros(P)
