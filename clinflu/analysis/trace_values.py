@@ -46,8 +46,8 @@ def trace_values(trace: Trace, names: Pseudonyms) -> dict[str, Any]:
         },
         "baseline_risk_percent": PERCENT * trace.baseline_risk,
         "attribution": [_contribution(row) for row in trace.attribution.to_dict("records")],
-        "pushed_toward_error": _patients(trace.pushed_toward_error, names),
-        "pushed_against": _patients(trace.pushed_against, names),
+        "pushed_toward_error": _patients(trace.pushed_toward_error, names, trace.encounter_id),
+        "pushed_against": _patients(trace.pushed_against, names, trace.encounter_id),
         "ten_strongest_together": {
             "encounters": trace.together.encounters,
             "risk_change_refit_pp": _plain(trace.together.risk_change_refit_pp),
@@ -83,7 +83,7 @@ def _contribution(row: dict[str, Any]) -> dict[str, Any]:
     return {name: _plain(row[name]) for name in names}
 
 
-def _patients(frame: pd.DataFrame, names: Pseudonyms) -> list[dict[str, Any]]:
+def _patients(frame: pd.DataFrame, names: Pseudonyms, audited_id: str) -> list[dict[str, Any]]:
     return [
         {
             "encounter": names.encounter(str(encounter_id)),
@@ -93,6 +93,7 @@ def _patients(frame: pd.DataFrame, names: Pseudonyms) -> list[dict[str, Any]]:
             "loss_change_estimate_nats": _plain(row["loss_change_estimate"]),
             "loss_change_refit_nats": _plain(row["loss_change_refit"]),
             "leverage": float(row["leverage"]),
+            "same_encounter": str(encounter_id) == audited_id,
             "same_patient": bool(row["same_patient"]),
             "patient_encounters": int(row["patient_encounters"]),
             "carried_by": [

@@ -109,6 +109,7 @@ def _patients(patients: list[dict[str, Any]], title: str) -> Table:
     for row in patients[:PATIENTS_SHOWN]:
         carried = ", ".join(f"{one['label']} {recorded_text(one['recorded'])}" for one in row["carried_by"][:2])
         same = " (same patient)" if row["same_patient"] else ""
+        same = " (this encounter itself)" if row["same_encounter"] else same
         table.add_row(
             row["encounter"] + same,
             "event" if row["outcome"] else "no event",

@@ -131,6 +131,10 @@ def test_the_audited_patient_is_no_teacher_and_says_so_when_it_is(simulated_audi
     mine = simulated_audit.study.train_ids[simulated_audit.design.patient_ids[simulated_audit.train_rows] == patient]
     taught = simulated_audit.trace(mine[0])
     assert taught.role == "training"
+    assert "The model learned from this very encounter." in taught.notes
+    values = trace_values(taught, Pseudonyms(b"k" * 32))
+    itself = [one for one in (*values["pushed_toward_error"], *values["pushed_against"]) if one["same_encounter"]]
+    assert all(one["encounter"] == values["encounter"] and one["same_patient"] for one in itself)
     assert set(simulated_audit.study.train_ids[taught.influence.same_patient]) == set(mine)
 
 
