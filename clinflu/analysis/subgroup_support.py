@@ -15,6 +15,16 @@ from clinflu.study import Study
 
 LARGEST_SHARE = 0.5
 SHOWN = 5
+DESCRIBED = (
+    "variable",
+    "label",
+    "level",
+    "training_encounters",
+    "training_events",
+    "event_rate",
+    "holds_audited_patient",
+    "of_strongest",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,7 @@ def subgroup_support(study: Study, influence: Influence, strongest: Rows, k: int
     refits = refit_each_or_nan(study.train, [Change.removal(study.train, group.rows) for group in shown])
     truth = influence.margin_change_refit(refits)
     rows = [_describe(study, group, recorded, strongest) for group in shown]
-    return pd.DataFrame(rows).assign(
+    return pd.DataFrame(rows, columns=DESCRIBED).assign(
         risk_change_estimate_pp=influence.risk_change_pp(estimates[chosen]),
         risk_change_refit_pp=influence.risk_change_pp(truth),
     )

@@ -28,7 +28,7 @@ def trace_view(values: dict[str, Any]) -> RenderableType:
         _attribution(values),
         _patients(values["pushed_toward_error"], "Past patients that pushed toward the error"),
         _patients(values["pushed_against"], "Past patients that pushed against it"),
-        _subgroups(values["subgroups"]),
+        *([_subgroups(values["subgroups"])] if values["subgroups"] else []),
         _provenance(values["provenance"]),
     )
 
