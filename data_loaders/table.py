@@ -229,7 +229,8 @@ def _misfits(table: _Table, description: Description) -> list[str]:
 def _message(name: str, problems: list[str]) -> str:
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-    return f"{name}: {count}: {'; '.join(problems[:SHOWN])}{more}. Mend the description and load the table again"
+    found = f"{name}: {count}: {'; '.join(problems[:SHOWN])}{more}"
+    return f"{found}{'' if found.endswith('?') else '.'} Mend the description and load the table again"
 
 
 def _cohort(table: _Table, description: Description, schema: CohortSchema) -> Cohort:
