@@ -1,6 +1,7 @@
 """The few kinds of error that a user can mend; every message says what to do next."""
 
 __all__ = [
+    "Cancelled",
     "ClinfluError",
     "DataError",
     "FitError",
@@ -24,6 +25,10 @@ class ClinfluError(Exception):
     def one_line(self) -> str:
         """The message on a single line, as the command line prints it."""
         return " ".join(str(self).split())
+
+
+class Cancelled(ClinfluError):
+    """The user stopped long work; nothing of it is kept."""
 
 
 class DataError(ClinfluError, ValueError):

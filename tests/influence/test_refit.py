@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinflu.errors import FitError, OneClassError, SeparationError, SingularHessianError
-from clinflu.influence.refit import Change, changed_rows, model_after, refit, refit_each
+from clinflu.errors import Cancelled, FitError, OneClassError, SeparationError, SingularHessianError
+from clinflu.influence.refit import Added, Change, model_after, refit, refit_each, rows_after
 from clinflu.influence.training import TrainingRows
 from clinflu.model.newton import fit_logistic
 
@@ -15,10 +15,15 @@ SAME = {"rtol": 0, "atol": 1e-9}
 
 def cold(train, change):
     """Fit from zero on the rows that keep a weight, and on nothing else."""
-    weights, y = train.weights.copy(), train.y.copy()
+    x, y, weights = train.x.copy(), train.y.copy(), train.weights.copy()
     weights[change.rows], y[change.rows] = change.weights, change.y
+    if change.x is not None:
+        x[change.rows] = change.x
+    if change.added is not None:
+        x, y = np.vstack([x, change.added.x]), np.append(y, change.added.y)
+        weights = np.append(weights, change.added.weights)
     kept = weights > 0
-    return fit_logistic(train.x[kept], y[kept], weights[kept], train.model.penalty)
+    return fit_logistic(x[kept], y[kept], weights[kept], train.model.penalty)
 
 
 def removals(train):
@@ -38,9 +43,24 @@ def other_changes(train):
     yield Change(few, np.array([500.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0]))
 
 
+def edits_and_additions(train):
+    rng = np.random.default_rng(8)
+    for rows in (np.array([0]), np.array([3, 70, 4]), np.arange(0, len(train.x), 3)):
+        edited = train.x[rows].copy()
+        edited[:, 1:6] += rng.normal(size=(len(rows), 5))
+        edited[:, 7] = 1 - edited[:, 7]
+        yield Change(rows, train.weights[rows], train.y[rows], edited)
+        yield Change(rows, 2 * train.weights[rows], 1 - train.y[rows], edited)
+    none = np.array([], dtype=np.intp)
+    added = Added(train.x[5:9] + 0.5, np.array([0.0, 1.0, 1.0, 0.0]), np.array([1.0, 2.0, 0.0, 7.0]))
+    yield Change(none, np.array([]), np.array([]), added=added)
+    yield Change(rows, np.zeros(len(rows)), train.y[rows], added=added)
+    yield Change(rows, train.weights[rows], 1 - train.y[rows], edited, added)
+
+
 @pytest.fixture(scope="module")
 def changes(train):
-    return [*removals(train), *other_changes(train)]
+    return [*removals(train), *other_changes(train), *edits_and_additions(train)]
 
 
 def test_every_refit_is_the_cold_refit(train, changes):
@@ -91,16 +111,16 @@ def test_removing_nothing_returns_theta(train):
 def test_removing_and_restoring_returns_theta(train):
     rows = np.arange(0, 300)
     without = Change.removal(train, rows)
-    weights, y = changed_rows(train, without)
-    after = TrainingRows(model_after(train, without, refit(train, without)), train.x, y, weights, train.patients)
+    x, y, weights = rows_after(train, without)
+    after = TrainingRows(model_after(train, without, refit(train, without)), x, y, weights, train.patients)
     restored = refit(after, Change(rows, train.weights[rows], train.y[rows]))
     np.testing.assert_allclose(restored.theta, train.model.theta, **SAME)
 
 
 def test_the_refitted_model_carries_its_own_hessian(train):
-    change = Change(np.arange(100), np.full(100, 0.3), 1 - train.y[:100])
-    model = model_after(train, change, refit(train, change))
-    np.testing.assert_allclose(model.hessian, cold(train, change).hessian, rtol=1e-8, atol=1e-8)
+    for change in (Change(np.arange(100), np.full(100, 0.3), 1 - train.y[:100]), *edits_and_additions(train)):
+        model = model_after(train, change, refit(train, change))
+        np.testing.assert_allclose(model.hessian, cold(train, change).hessian, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("outcome", [0, 1])
@@ -143,6 +163,31 @@ def test_few_rows_left_without_a_penalty_are_named_separated(seed):
     kept = np.union1d(np.flatnonzero(train.y == 1)[:3], np.flatnonzero(train.y == 0)[:3])
     with pytest.raises(SeparationError):
         refit(train, Change.removal(train, np.setdiff1d(np.arange(100), kept)))
+
+
+def test_added_rows_count_when_the_outcomes_left_are_counted(train):
+    rows = np.flatnonzero(train.y == 1)
+    added = Added(train.x[rows[:3]], np.ones(3), np.ones(3))
+    change = Change(rows, np.zeros(len(rows)), train.y[rows], added=added)
+    np.testing.assert_allclose(refit(train, change).theta, cold(train, change).theta, **SAME)
+
+
+def test_a_change_is_refitted_in_few_steps(train):
+    for change in removals(train)[:6]:
+        assert refit(train, change).steps <= 6
+
+
+def test_many_refits_tell_how_far_they_are_and_can_be_stopped(train, changes):
+    told = []
+    refit_each(train, changes * 3, lambda done, total: told.append((done, total)))
+    assert told[-1] == (3 * len(changes), 3 * len(changes))
+    assert len(told) > 2
+
+    def stop(done, total):
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        refit_each(train, changes * 3, stop)
 
 
 def test_a_row_named_twice_is_removed_once(train):

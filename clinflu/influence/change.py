@@ -1,0 +1,136 @@
+"""What is different about the training rows after some were removed, relabelled, reweighted, edited or added."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.errors import OneClassError
+from clinflu.influence.training import TrainingRows
+from clinflu.model.logistic import curvature, risk, weighted_gram
+
+LEAST_WEIGHT = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Added:
+    """Encoded rows that join the training rows: x (m, p), y (m,) and weights (m,)."""
+
+    x: Matrix
+    y: Vector
+    weights: Vector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """What is different about the training rows.
+
+    Parameters
+    ----------
+    rows : (k,) int
+        Positions of the training rows that change, each once.
+    weights, y : (k,)
+        Their new weights and outcomes; removing a row is giving it weight 0.
+    x : (k, p), optional
+        Their new encoded values; absent where no recorded value changes.
+    added : Added, optional
+        Rows that were not there.
+    """
+
+    rows: Rows
+    weights: Vector
+    y: Vector
+    x: Matrix | None = None
+    added: Added | None = None
+
+    @classmethod
+    def removal(cls, train: TrainingRows, rows: Rows) -> Self:
+        """Remove these rows."""
+        chosen = np.unique(np.asarray(rows, dtype=np.intp))
+        return cls(chosen, np.zeros(len(chosen)), train.y[chosen])
+
+    @property
+    def touched(self) -> int:
+        """How many rows change or are added."""
+        return len(self.rows) + (0 if self.added is None else len(self.added.y))
+
+    @classmethod
+    def relabelling(cls, train: TrainingRows, rows: Rows) -> Self:
+        """Give these rows the other outcome."""
+        chosen = np.unique(np.asarray(rows, dtype=np.intp))
+        return cls(chosen, train.weights[chosen], 1.0 - train.y[chosen])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    r"""The rows in which the changed objective differs from the fitted one.
+
+    At a margin m, each adds ``weights * risk(m) - events`` times its x to the gradient and ``weights * curvature`` to
+    the Hessian.
+
+    Parameters
+    ----------
+    x : (m, p)
+    weights : (m,)
+        Weight gained; negative where it is lost, 0 where only the outcome changes.
+    events : (m,)
+        Weighted events gained.
+    """
+
+    x: Matrix
+    weights: Vector
+    events: Vector
+
+    @classmethod
+    def of(cls, train: TrainingRows, change: Change) -> Self:
+        """Return the difference that a change makes."""
+        old, before = train.weights[change.rows], train.x[change.rows]
+        if change.x is None:
+            parts = [(before, change.weights - old, change.weights * change.y - old * train.y[change.rows])]
+        else:
+            parts = [(before, -old, -old * train.y[change.rows]), (change.x, change.weights, change.weights * change.y)]
+        if change.added is not None:
+            parts.append((change.added.x, change.added.weights, change.added.weights * change.added.y))
+        x, weights, events = (np.concatenate(column) for column in zip(*parts, strict=True))
+        matters = (weights != 0) | (events != 0)
+        return cls(x, weights, events) if matters.all() else cls(x[matters], weights[matters], events[matters])
+
+
+def rows_after(train: TrainingRows, change: Change) -> tuple[Matrix, Vector, Vector]:
+    """Return x, outcomes and weights of all rows after a change, added rows last; x is copied only if it changes."""
+    x, y, weights = train.x, train.y.copy(), train.weights.copy()
+    y[change.rows], weights[change.rows] = change.y, change.weights
+    if change.x is not None:
+        x = x.copy()
+        x[change.rows] = change.x
+    if change.added is None:
+        return x, y, weights
+    added = change.added
+    return np.vstack([x, added.x]), np.append(y, added.y), np.append(weights, added.weights)
+
+
+def hessian_after(train: TrainingRows, change: Change, theta: Vector) -> Matrix:
+    """Return the Hessian of the changed objective at theta, (p, p)."""
+    weights = train.weights.copy()
+    weights[change.rows] = change.weights if change.x is None else 0.0
+    hessian = weighted_gram(train.x, weights * curvature(risk(train.x @ theta)))
+    if change.x is not None:
+        hessian += weighted_gram(change.x, change.weights * curvature(risk(change.x @ theta)))
+    if change.added is not None:
+        added = change.added
+        hessian += weighted_gram(added.x, added.weights * curvature(risk(added.x @ theta)))
+    hessian[np.diag_indices_from(hessian)] += train.model.penalty
+    return hessian
+
+
+def require_both_classes(train: TrainingRows, change: Change) -> None:
+    """Raise OneClassError where what is left holds one outcome only."""
+    lost, kept = train.weights[change.rows], change.weights
+    total = float(train.weights.sum() - lost.sum() + kept.sum())
+    events = float(train.weights @ train.y - lost @ train.y[change.rows] + kept @ change.y)
+    if change.added is not None:
+        total += float(change.added.weights.sum())
+        events += float(change.added.weights @ change.added.y)
+    if min(events, total - events) < LEAST_WEIGHT * train.weights.max():
+        raise OneClassError("this change leaves encounters of one outcome only; keep at least one of each")

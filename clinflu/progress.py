@@ -1,0 +1,51 @@
+"""How long work tells how far it is, and how it is stopped."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+SHOWN_AFTER_S = 1.0
+
+
+class Progress(Protocol):
+    """Called between the parts of long work; to stop the work, raise :class:`clinflu.errors.Cancelled`.
+
+    Whoever works leaves nothing half-done behind: no result, no entry of a cache, no file.
+    """
+
+    def __call__(self, done: int, total: int) -> None:
+        """Say how many parts of how many are done."""
+
+
+def silent(done: int, total: int) -> None:
+    """Say nothing."""
+
+
+@contextmanager
+def shown(what: str) -> Iterator[Progress]:
+    """Give a progress that appears as a bar on stderr, or in the notebook, once the work takes more than a second.
+
+    Parameters
+    ----------
+    what : str
+        What is being done; never a value of the data.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Bar(*columns, console=Console(file=sys.stderr), transient=True)
+    task = bar.add_task(f"{what} …", total=None)
+    start = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        if not bar.live.is_started and time.monotonic() - start > SHOWN_AFTER_S:
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield progress
+    finally:
+        bar.stop()
