@@ -9,6 +9,7 @@ import pandas as pd
 
 from clinflu.data import Cohort, Design, Encoder, Split, split_by_patient
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.digest import digest
 from clinflu.errors import FitError
 from clinflu.influence.training import TrainingRows
 from clinflu.influence.trust import Trust, assess, require_trust
@@ -84,6 +85,16 @@ class Study:
         rows = self.split.train
         codes, _ = pd.factorize(self.design.patient_ids[rows])
         return TrainingRows(self.model, self.design.x[rows], self.design.y[rows], self.design.weights[rows], codes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of the recorded rows, the design, the penalty, the split and the fit: equal studies have the same."""
+        design, model, split = self.design, self.model, self.split
+        return digest(
+            *(self.cohort.content_hash, design.x, design.y, design.weights, design.columns, design.variables),
+            *(design.encounter_ids, design.patient_ids, split.train, split.audited, split.confirm),
+            *(model.family, model.penalty, model.theta, self.seed),
+        )
 
     @cached_property
     def trust(self) -> Trust:

@@ -51,6 +51,12 @@ class Change:
         return cls(chosen, np.zeros(len(chosen)), train.y[chosen])
 
     @property
+    def content(self) -> tuple[object, ...]:
+        """What the change is known by, whichever actions made it."""
+        added = None if self.added is None else (self.added.x, self.added.y, self.added.weights)
+        return self.rows, self.weights, self.y, self.x, added
+
+    @property
     def touched(self) -> int:
         """How many rows change or are added."""
         return len(self.rows) + (0 if self.added is None else len(self.added.y))

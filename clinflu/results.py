@@ -1,0 +1,48 @@
+"""Results that were computed already, found again by the content of the question."""
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from clinflu.data.digest import digest
+
+KEPT = 64
+
+Result = TypeVar("Result")
+
+
+class Results:
+    """The last results, each under the digest of what it was computed from.
+
+    Parameters
+    ----------
+    of : str
+        Digest of the data, the design, the penalty and the fit: the part of every question that stays the same.
+    kept : int
+        How many results; the one that was asked for longest ago goes first.
+    """
+
+    def __init__(self, of: str, kept: int = KEPT) -> None:
+        self._of = of
+        self._kept = kept
+        self._found: dict[str, object] = {}
+
+    def get(self, question: str, about: tuple[object, ...], compute: Callable[[], Result]) -> Result:
+        """Return the result of a question, computed only if it is not there; an error or a stop leaves nothing behind.
+
+        Parameters
+        ----------
+        question : str
+            Its kind.
+        about : tuple
+            All that it depends on beside the study, as :func:`clinflu.data.digest.digest` takes it.
+        compute : callable
+        """
+        key = digest(self._of, question, about)
+        result = self._found.pop(key) if key in self._found else compute()
+        self._found[key] = result
+        if len(self._found) > self._kept:
+            self._found.pop(next(iter(self._found)))
+        return cast("Result", result)
+
+    def __len__(self) -> int:
+        return len(self._found)
