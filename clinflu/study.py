@@ -15,6 +15,7 @@ from clinflu.influence.training import TrainingRows
 from clinflu.influence.trust import Trust, assess, require_trust
 from clinflu.model.base import FittedModel
 from clinflu.model.logistic import risk
+from clinflu.model.metrics import auroc
 from clinflu.model.newton import fit_logistic
 
 DEFAULT_PENALTY = 1.0
@@ -138,7 +139,7 @@ class Study:
         found = []
         if np.ptp(self.risks[self.split.train]) < SAME_RISK:
             found.append("The model gives every patient the same risk: no recorded variable tells them apart.")
-        elif _auroc(self.margins[self.split.train], self.train.y) > PERFECT_AUROC:
+        elif auroc(self.train.y, self.margins[self.split.train]) > PERFECT_AUROC:
             found.append(
                 "The model predicts its outcome almost perfectly: look for a variable that records the outcome."
             )
@@ -147,7 +148,7 @@ class Study:
             found.append(f"Not in the model, because they do not vary in training: {', '.join(unused)}.")
         return tuple(found)
 
-    @property
+    @cached_property
     def train_ids(self) -> pd.Index:
         """Encounter ids of the training rows, in their order."""
         return self.design.encounter_ids[self.split.train]
@@ -178,11 +179,3 @@ def penalty_vector(design: Design, penalty: float) -> Matrix:
     if design.has_intercept:
         strengths[0] = 0.0
     return strengths
-
-
-def _auroc(margins: Vector, y: Vector) -> float:
-    """Return the share of (event, no event) pairs that the margins put in order; ties count half."""
-    ranks = pd.Series(margins).rank().to_numpy()
-    events = y == 1
-    pairs = events.sum() * (~events).sum()
-    return float((ranks[events].sum() - events.sum() * (events.sum() + 1) / 2) / pairs)
