@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from clinflu.data.arrays import Matrix, Vector
+from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.influence.group import group_newton
 from clinflu.influence.training import TrainingRows
 
 
@@ -31,16 +32,73 @@ def effect_decomposition(
         Adds up exactly to the margin change. Row sums belong to columns of the audited encounter, column sums to
         columns of the training encounter.
     """
-    scale = -train.residual[row]
+    pull = train.residual[[row]]
     if leverage_corrected:
-        scale /= 1.0 - train.leverage[row]
-    inverse = train.model.solve(np.eye(len(x_audited)))
-    audited, taught = x_audited, train.x[row]
-    if centred:
-        shift = _centring(train.mean)
-        inverse = shift @ inverse @ shift.T
-        audited, taught = _centre(audited, train.mean), _centre(taught, train.mean)
-    parts: Matrix = scale * audited[:, None] * inverse * taught
+        pull = pull / (1.0 - train.leverage[row])
+    return _parts(train, np.array([row]), pull, x_audited, centred=centred)
+
+
+def group_effect_decomposition(train: TrainingRows, rows: Rows, x_audited: Vector, *, centred: bool) -> Matrix:
+    r"""Split the margin change of removing a group, by one Newton step, over (audited column x training column).
+
+    .. math:: -\sum_{i \in U} c_i \, \tilde x_{tj} (H^{-1})_{jk} \tilde x_{ik}, \quad
+        c_i = w_i r_i - w_i s_i \tilde x_i^\top \Delta\theta
+
+    with :math:`\Delta\theta` the Newton step of :func:`clinflu.influence.group.group_newton`, so that c is, to first
+    order, the residual that each encounter would have without the group. As :math:`H^{-1} \sum_U c_i \tilde x_i =
+    -\Delta\theta` (Woodbury), the parts add up to the Newton step's margin change; for a group of one,
+    :math:`c = w r / (1 - h)` and they are those of :func:`effect_decomposition`.
+
+    Parameters
+    ----------
+    train : TrainingRows
+    rows : (k,) int
+        Positions of the training encounters; one named twice is removed once.
+    x_audited : (p,)
+    centred : bool
+        As in :func:`effect_decomposition`.
+
+    Returns
+    -------
+    (p, p), log-odds
+
+    Raises
+    ------
+    SingularHessianError
+        Without these rows the model is not determined.
+    """
+    chosen, pull = _pull(train, rows)
+    return _parts(train, chosen, pull, x_audited, centred=centred)
+
+
+def decomposition_from_average(train: TrainingRows, rows: Rows, x_audited: Vector) -> Matrix:
+    r"""Split a group's Newton margin change over what all encounters have in common and what sets each apart.
+
+    Every encounter is the training mean plus its deviation, with the mean an entry of its own in place 0; the other p
+    are the deviations, column by column. Exact for any model: with an unpenalised intercept it is the centred
+    :func:`group_effect_decomposition`, and without one it still gives columns that never vary no part.
+
+    Parameters
+    ----------
+    train : TrainingRows
+    rows : (k,) int
+        Positions of the training encounters; one named twice is removed once.
+    x_audited : (p,)
+
+    Returns
+    -------
+    (p + 1, p + 1), log-odds
+
+    Raises
+    ------
+    SingularHessianError
+        Without these rows the model is not determined.
+    """
+    chosen, pull = _pull(train, rows)
+    deviation = pull @ train.x[chosen] - pull.sum() * train.mean
+    audited = np.vstack([train.mean, np.diag(x_audited - train.mean)])
+    taught = np.vstack([pull.sum() * train.mean, np.diag(deviation)])
+    parts: Matrix = -audited @ train.model.solve(np.ascontiguousarray(taught.T))
     return parts
 
 
@@ -81,6 +139,27 @@ def attribution(theta: Vector, x_audited: Vector, mean: Vector, *, has_intercept
     if has_intercept:
         parts[0] = 0.0
     return float(mean @ theta), parts
+
+
+def _pull(train: TrainingRows, rows: Rows) -> tuple[Rows, Vector]:
+    """Return the rows, each once, and the residual of each after one Newton step without them."""
+    chosen = np.unique(np.asarray(rows, dtype=np.intp))
+    step = group_newton(train, chosen)
+    return chosen, train.residual[chosen] - train.curvature[chosen] * (train.x[chosen] @ step)
+
+
+def _parts(train: TrainingRows, rows: Rows, pull: Vector, x_audited: Vector, *, centred: bool) -> Matrix:
+    """Return -x_tj (H^-1)_jk sum_i c_i x_ik, (p, p), with c the pull of each row."""
+    inverse = train.model.solve(np.eye(len(x_audited)))
+    audited, taught = x_audited, pull @ train.x[rows]
+    if centred:
+        shift = _centring(train.mean)
+        inverse = shift @ inverse @ shift.T
+        audited = _centre(audited, train.mean)
+        taught = taught - pull.sum() * train.mean
+        taught[0] = pull.sum()
+    parts: Matrix = -audited[:, None] * inverse * taught
+    return parts
 
 
 def _centring(mean: Vector) -> Matrix:
