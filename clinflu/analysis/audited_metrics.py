@@ -1,0 +1,105 @@
+"""The metrics whose drivers can be asked for, and the audited encounters that a metric rests on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.design import MISSING
+from clinflu.errors import DataError
+from clinflu.influence.functional import (
+    CalibrationIntercept,
+    CalibrationSlope,
+    Functional,
+    MeanLoss,
+    RiskMinusEventRate,
+)
+from clinflu.influence.result import PERCENT
+from clinflu.influence.smoothed import SmoothAuroc, SmoothFalseNegativeRate
+from clinflu.study import Study
+
+REST = "rest"
+POINTS = "percentage points"
+
+Group = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric of the model on a group of audited encounters.
+
+    Parameters
+    ----------
+    label : str
+        In words.
+    unit : str
+        Of every value and change that is shown.
+    best : float
+        Value of a perfect model; a change toward it is an improvement.
+    make : callable
+        From rows x (t, p), outcomes y (t,), the alert threshold (a risk) and the bandwidth (log-odds) to the
+        functional.
+    """
+
+    label: str
+    unit: str
+    best: float
+    make: Callable[[Matrix, Vector, float, float], Functional]
+
+    @property
+    def scale(self) -> float:
+        """From the functional's own unit, a share of 1 where the metric is one, to ``unit``."""
+        return PERCENT if self.unit == POINTS else 1.0
+
+
+def _plain(kind: Callable[[Matrix, Vector], Functional]) -> Callable[[Matrix, Vector, float, float], Functional]:
+    return lambda x, y, _threshold, _bandwidth: kind(x, y)
+
+
+def _auroc(x: Matrix, y: Vector, _threshold: float, bandwidth: float) -> Functional:
+    return SmoothAuroc(x, y, bandwidth)
+
+
+METRICS: dict[str, Metric] = {
+    "loss": Metric("Mean loss", "nats", 0.0, _plain(MeanLoss)),
+    "auroc": Metric("AUROC", "share of pairs in order", 1.0, _auroc),
+    "risk_minus_event_rate": Metric("Mean risk minus event rate", POINTS, 0.0, _plain(RiskMinusEventRate)),
+    "calibration_intercept": Metric("Calibration-in-the-large", "log-odds", 0.0, _plain(CalibrationIntercept)),
+    "calibration_slope": Metric("Calibration slope", "slope", 1.0, _plain(CalibrationSlope)),
+    "false_negative_rate": Metric("False-negative rate", POINTS, 0.0, SmoothFalseNegativeRate),
+}
+
+
+def audited_sides(study: Study, subgroup: Group | None, against: Group | str | None) -> list[Rows]:
+    """Return the row numbers of the audited encounters on which the metric rests, and of those it is compared with."""
+    audited = study.split.audited
+    chosen = audited if subgroup is None else _members(study, subgroup)
+    if against is None:
+        return [chosen]
+    if subgroup is None:
+        raise DataError("a gap needs a subgroup to start from; give subgroup=(variable, level) too")
+    other = np.setdiff1d(audited, chosen) if against == REST else _members(study, against)
+    if not len(other):
+        raise DataError("the subgroup holds every audited encounter, so there is no rest to compare it with")
+    return [chosen, other]
+
+
+def _members(study: Study, group: Group | str) -> Rows:
+    if isinstance(group, str) or len(tuple(group)) != 2:
+        raise DataError('a group is a variable and one of its levels, such as ("gender", "Female")')
+    variable, level = group
+    audited = study.split.audited
+    members: Rows = audited[levels_of(study, variable, audited) == str(level)]
+    if not len(members):
+        raise DataError(f"no audited encounter has that level of {variable!r}; give a level as the cohort records it")
+    return members
+
+
+def levels_of(study: Study, variable: str, rows: Rows) -> "np.ndarray":
+    """Return the level of each row as text, a missing one as a level of its own."""
+    if not study.cohort.schema.feature(variable).is_category:
+        raise DataError(f"{variable!r} is numeric; name a category, or band it first")
+    values = study.cohort.frame[variable].iloc[rows]
+    return np.array([MISSING if pd.isna(value) else str(value) for value in values], dtype=object)
