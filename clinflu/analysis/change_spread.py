@@ -1,0 +1,104 @@
+"""How far a change between two models, before and after, would move from one sample of patients to another."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.influence.change import Change
+from clinflu.influence.training import TrainingRows
+from clinflu.model.base import FittedModel
+from clinflu.model.logistic import risk
+
+FEW = 32
+
+
+@dataclass(frozen=True, eq=False)
+class ChangeSpread:
+    r"""Sampling variance of differences between the models before and after a change, by the infinitesimal jackknife.
+
+    Both models answer to the same patients. For a difference :math:`\phi(\theta') - \phi(\theta)` each encounter has
+
+    .. math:: U_i = \nabla\phi(\theta')^\top H'^{-1} w_i' r_i' \tilde x_i'
+        - \nabla\phi(\theta)^\top H^{-1} w_i r_i \tilde x_i
+
+    each term at its own model's Hessian, residuals and rows; an encounter that only one of them was fitted to has one
+    term. They are summed by patient, centred and squared as in :func:`clinflu.influence.interval.jackknife_variance`.
+    The change itself is held fixed: it would be done again to the same patients in every sample.
+
+    Parameters
+    ----------
+    train : TrainingRows
+        The model before.
+    change : Change
+    after : FittedModel
+    added_patients : (m,) int
+        Code of the patient of each added row, beyond ``train.patients`` for new patients.
+
+    References
+    ----------
+    Jaeckel (1972); Efron (1982), chapter 6.
+    """
+
+    train: TrainingRows
+    change: Change
+    after: FittedModel
+    added_patients: Rows
+
+    def variance(self, slope_after: Matrix, slope_before: Matrix) -> Vector:
+        """Return the variance of differences of functionals with these gradients, (t, p) each: (t,)."""
+        after = self.after.solve(np.ascontiguousarray(slope_after.T)).T
+        before = self.train.model.solve(np.ascontiguousarray(slope_before.T)).T
+        if len(slope_after) <= FEW:
+            moved = self._scores_after @ after.T - self._scores_before @ before.T
+            variance: Vector = np.square(moved - moved.mean(axis=0)).sum(axis=0)
+            return _unbiased(self._patients) * variance
+        directions = np.hstack([after, after - before])
+        variance = np.einsum("tp,tp->t", directions @ self._covariance, directions)
+        return variance.clip(min=0.0)
+
+    @cached_property
+    def _covariance(self) -> Matrix:
+        """Covariance of what the scores of a patient gained and what they were, (2p, 2p).
+
+        So split, a small change is not lost in rounding.
+        """
+        scores = np.hstack([self._scores_after - self._scores_before, self._scores_before])
+        scores -= scores.mean(axis=0)
+        covariance: Matrix = _unbiased(self._patients) * (scores.T @ scores)
+        return covariance
+
+    @cached_property
+    def _scores_before(self) -> Matrix:
+        return self._by_patient(self.train.x, self.train.residual, self.train.patients)
+
+    @cached_property
+    def _scores_after(self) -> Matrix:
+        train, change, theta = self.train, self.change, self.after.theta
+        y, weights = train.y.copy(), train.weights.copy()
+        y[change.rows], weights[change.rows] = change.y, change.weights if change.x is None else 0.0
+        scores = self._by_patient(train.x, weights * (y - risk(train.x @ theta)), train.patients)
+        if change.x is not None:
+            residual = change.weights * (change.y - risk(change.x @ theta))
+            scores += self._by_patient(change.x, residual, train.patients[change.rows])
+        if change.added is not None:
+            added = change.added
+            residual = added.weights * (added.y - risk(added.x @ theta))
+            scores += self._by_patient(added.x, residual, self.added_patients)
+        return scores
+
+    def _by_patient(self, x: Matrix, residual: Vector, patients: Rows) -> Matrix:
+        """Return the sum of residual times x of each patient, (C, p)."""
+        places = (patients, np.arange(len(x)))
+        scores: Matrix = csr_matrix((residual, places), shape=(self._patients, len(x))) @ x
+        return scores
+
+    @cached_property
+    def _patients(self) -> int:
+        return int(max(self.train.patients.max(), self.added_patients.max(initial=0))) + 1
+
+
+def _unbiased(patients: int) -> float:
+    return patients / (patients - 1) if patients > 1 else np.nan
