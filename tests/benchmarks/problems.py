@@ -82,6 +82,14 @@ def case_study_problem(table: Path) -> Problem:
     return Problem("case study", train, protocol.design.x[audited], y_audited, groups)
 
 
+def case_study_test_rows(table: Path) -> np.ndarray:
+    """Return the encoded test rows of the published protocol, about 81,800 of them."""
+    from data_loaders.diabetes130 import read_raw
+
+    protocol = prepare(read_raw(table)[0])
+    return protocol.design.x[protocol.test]
+
+
 def uci_audit(table: Path) -> Audit:
     """Return the default model on the UCI table."""
     from data_loaders import load
