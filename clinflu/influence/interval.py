@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.sparse import csr_array
 from scipy.special import expit, ndtri
 
-from clinflu.data.arrays import Rows, Vector
+from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.influence.removal import removal_effect, sum_by_patient
 from clinflu.influence.training import TrainingRows
+from clinflu.progress import Progress, silent
+
+BLOCK_VALUES = 4_000_000  # effects held at once: 32 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,32 @@ def jackknife_variance(per_encounter: Vector, patients: Rows) -> float:
     return float(count / (count - 1) * np.square(by_patient - by_patient.mean()).sum())
 
 
+def jackknife_covariance(train: TrainingRows) -> Matrix:
+    r"""Return the infinitesimal-jackknife covariance of theta, (p, p), with patients as the sampling unit.
+
+    .. math:: H^{-1} \Big( \frac{C}{C - 1} \sum_c (g_c - \bar g)(g_c - \bar g)^\top \Big) H^{-1},
+        \quad g_c = \sum_{i \in c} w_i r_i \tilde x_i
+
+    For any functional of theta with gradient v, v' times it times v is :func:`jackknife_variance`. Without a penalty
+    it is the cluster-robust sandwich with the factor C / (C - 1).
+
+    References
+    ----------
+    Jaeckel (1972); Liang & Zeger (1986), doi:10.1093/biomet/73.1.13.
+    """
+    scores = _sums_by_patient(train.x, train.residual, train.patients)
+    scores -= scores.mean(axis=0)
+    half = train.model.solve(scores.T @ scores)
+    covariance: Matrix = train.model.solve(half.T) * (len(scores) / (len(scores) - 1))
+    return covariance
+
+
+def standard_errors(covariance: Matrix, gradients: Matrix) -> Vector:
+    """Return the standard error of each of several functionals of theta, (m,), from their gradients (m, p)."""
+    errors: Vector = np.sqrt(np.einsum("mp,mp->m", gradients @ covariance, gradients))
+    return errors
+
+
 def risk_interval(train: TrainingRows, x_audited: Vector, level: float = 0.95) -> Interval:
     """Return the interval of an audited risk by the infinitesimal jackknife by patient, on the log-odds scale.
 
@@ -69,3 +100,31 @@ def concentration(margin_change: Vector, patients: Rows) -> float:
     squared = np.square(sum_by_patient(margin_change, patients))
     fourth = float(np.square(squared).sum())
     return float(squared.sum()) ** 2 / fourth if fourth else 0.0
+
+
+def concentrations(train: TrainingRows, x_audited: Matrix, progress: Progress = silent) -> Vector:
+    """Return :func:`concentration` of the leverage-corrected effects on each of many audited rows (t, p): (t,).
+
+    In blocks of audited rows; the table of (audited x patients) is never there.
+    """
+    lower, _ = train.model.cholesky
+    sums = _sums_by_patient(train.x, train.residual / (1.0 - train.leverage), train.patients)
+    by_patient = solve_triangular(lower, sums.T, lower=True, check_finite=False)
+    found = np.zeros(len(x_audited))
+    rows = max(1, BLOCK_VALUES // len(sums))
+    for start in range(0, len(x_audited), rows):
+        progress(start, len(x_audited))
+        block = slice(start, start + rows)
+        squared = solve_triangular(lower, x_audited[block].T, lower=True, check_finite=False).T @ by_patient
+        np.square(squared, out=squared)
+        fourth = np.einsum("tc,tc->t", squared, squared)
+        np.divide(np.square(squared.sum(axis=1)), fourth, out=found[block], where=fourth > 0)
+    progress(len(x_audited), len(x_audited))
+    return found
+
+
+def _sums_by_patient(x: Matrix, factors: Vector, patients: Rows) -> Matrix:
+    """Return the sum over each patient's rows of factor times row, (C, p), without a copy of x."""
+    chooses = csr_array((factors, (patients, np.arange(len(x)))), shape=(int(patients.max()) + 1, len(x)))
+    sums: Matrix = chooses @ x
+    return sums

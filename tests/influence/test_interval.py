@@ -2,10 +2,19 @@
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from scipy.stats import norm
 
-from clinflu.influence.interval import concentration, jackknife_variance, risk_interval
-from clinflu.influence.removal import removal_effect
+from clinflu.influence import interval
+from clinflu.influence.interval import (
+    concentration,
+    concentrations,
+    jackknife_covariance,
+    jackknife_variance,
+    risk_interval,
+    standard_errors,
+)
+from clinflu.influence.removal import one_step, removal_effect
 from clinflu.influence.training import TrainingRows
 from clinflu.model.newton import fit_logistic
 
@@ -92,3 +101,37 @@ def test_concentration_sums_the_encounters_of_a_patient_first():
 def test_one_strong_patient_outweighs_many_weak_ones():
     change = np.append(1.0, np.full(2000, 0.005))
     assert concentration(change, np.arange(2001)) < 1.2
+
+
+def test_many_concentrations_are_those_of_each(train, problem, monkeypatch):
+    expected = [concentration(one_step(train, removal_effect(train, x)), train.patients) for x in problem.audited]
+    np.testing.assert_allclose(concentrations(train, problem.audited), expected, rtol=1e-9)
+    monkeypatch.setattr(interval, "BLOCK_VALUES", 1)
+    calls = []
+    found = concentrations(train, problem.audited, lambda done, total: calls.append((done, total)))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert calls == [(done, 12) for done in range(13)]
+    np.testing.assert_array_equal(concentrations(train, np.zeros((2, 8))), 0.0)
+
+
+def test_the_covariance_gives_the_variance_of_every_margin(train, problem):
+    covariance = jackknife_covariance(train)
+    expected = [np.sqrt(jackknife_variance(-removal_effect(train, x), train.patients)) for x in problem.audited]
+    np.testing.assert_allclose(standard_errors(covariance, problem.audited), expected, rtol=1e-9)
+    np.testing.assert_allclose(covariance, covariance.T, atol=1e-12)
+
+
+@pytest.mark.parametrize("one_encounter_a_patient", [True, False])
+def test_without_a_penalty_the_covariance_is_the_robust_one_of_statsmodels(one_encounter_a_patient):
+    given = clustered(0.0)
+    patients = np.arange(len(given.x)) if one_encounter_a_patient else given.patients
+    train = TrainingRows.fit(given.x, given.y, np.ones(len(given.x)), np.zeros(4), patients)
+    robust = (
+        {"cov_type": "HC0"}
+        if one_encounter_a_patient
+        else {"cov_type": "cluster", "cov_kwds": {"groups": patients, "use_correction": False}}
+    )
+    fitted = sm.Logit(train.y, train.x).fit(method="newton", tol=1e-14, maxiter=100, disp=0, **robust)
+    count = patients.max() + 1
+    expected = fitted.cov_params() * count / (count - 1)
+    np.testing.assert_allclose(jackknife_covariance(train), expected, rtol=1e-7, atol=1e-12)

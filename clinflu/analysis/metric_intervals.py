@@ -1,0 +1,249 @@
+"""How sure the odds ratios are, and how sure a performance figure of some audited encounters is."""
+
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit, ndtri
+
+from clinflu.analysis.coefficients import _units
+from clinflu.analysis.linearised import METRICS, Audited, Metric
+from clinflu.analysis.mistakes import check_threshold
+from clinflu.data.arrays import Matrix, Rows
+from clinflu.data.design import MISSING
+from clinflu.errors import DataError
+from clinflu.influence.interval import jackknife_covariance, jackknife_variance, standard_errors
+from clinflu.progress import Progress, silent
+from clinflu.study import Study
+
+FEWEST_PATIENTS = 50
+FEWEST_OF_A_CLASS = 20  # in 1,500 simulated samples 95 % intervals cover 93 to 96 % at 19 events, the AUROC's 90 % at 6
+EVERYBODY = "all audited encounters"
+METHOD = (
+    "infinitesimal jackknife by patient over the training sample and over the audited sample, added as variances; the "
+    "threshold and the penalty are held fixed, and shrinkage is not included"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInterval:
+    """A performance figure of some audited encounters, with both sources of its uncertainty.
+
+    Parameters
+    ----------
+    metric : str
+        Key in ``METRICS``.
+    label : str
+    level : float
+        Coverage aimed at.
+    value : float
+        As usual, unsmoothed; NaN where the encounters do not give it.
+    se_training, se_audited : float
+        Standard error because other patients could have taught the model, and because other patients could have
+        been audited.
+    se_total : float
+        Root of the sum of their squares: the two sets of patients are disjoint.
+    low, high : float
+        Interval from the total: on the log-odds scale for shares, on the log scale for the log loss, else as it is.
+    withheld : str
+        Why there is no interval; empty where there is one.
+    """
+
+    metric: str
+    label: str
+    level: float
+    value: float = np.nan
+    se_training: float = np.nan
+    se_audited: float = np.nan
+    se_total: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    withheld: str = ""
+
+
+def odds_ratio_intervals(study: Study, level: float = 0.95) -> pd.DataFrame:
+    """Return each odds ratio with its infinitesimal-jackknife interval by patient.
+
+    Unlike the Wald interval of ``coefficients`` it holds where encounters of a patient resemble each other and where
+    the model is not exactly right; of a penalised fit it describes sampling alone, not the shrinkage.
+
+    Parameters
+    ----------
+    study : Study
+    level : float
+        Coverage aimed at.
+
+    Returns
+    -------
+    DataFrame
+        Index: column. ``coefficient`` and ``standard_error`` in log-odds as fitted; ``odds_ratio`` and its interval
+        ``per`` recorded unit, as in ``coefficients``.
+    """
+    theta = study.model.theta
+    errors = np.sqrt(np.diagonal(jackknife_covariance(study.train)))
+    scale, per = _units(study)
+    reach = _reach(level) * errors
+    return pd.DataFrame(
+        {
+            "variable": study.design.variables,
+            "coefficient": theta,
+            "standard_error": errors,
+            "odds_ratio": np.exp(theta / scale),
+            "odds_ratio_low": np.exp((theta - reach) / scale),
+            "odds_ratio_high": np.exp((theta + reach) / scale),
+            "per": per,
+        },
+        index=pd.Index(study.design.columns, name="column"),
+    )
+
+
+def metric_intervals(
+    study: Study, rows: Rows, threshold: float | None = None, level: float = 0.95
+) -> tuple[MetricInterval, ...]:
+    """Return every metric of some encounters that the model has not seen, each with its interval.
+
+    Parameters
+    ----------
+    study : Study
+    rows : (n,)
+        Row numbers of the cohort.
+    threshold : float, optional
+        Risk from which the model alerts; by default the 90th percentile of the training risks, held fixed.
+    level : float
+        Coverage aimed at.
+
+    Raises
+    ------
+    DataError
+        There are no rows, or the threshold is no risk.
+    """
+    limit = study.threshold if threshold is None else check_threshold(threshold)
+    return _intervals(study, jackknife_covariance(study.train), np.asarray(rows), limit, level)
+
+
+def subgroup_metrics(
+    study: Study,
+    variables: tuple[str, ...] | None = None,
+    threshold: float | None = None,
+    level: float = 0.95,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Return every metric of all audited encounters and of each of their subgroups, each with its interval.
+
+    Parameters
+    ----------
+    study : Study
+    variables : tuple of str, optional
+        Recorded categories; by default the subgroup variables of the schema.
+    threshold, level : float
+        As for :func:`metric_intervals`.
+    progress : Progress
+
+    Returns
+    -------
+    DataFrame
+        One row a subgroup and metric: ``variable``, ``level_name``, ``encounters``, ``patients``, ``events``, then the
+        fields of :class:`MetricInterval`. Counts are not suppressed: an export must do so.
+
+    Raises
+    ------
+    DataError
+        The schema has no such variable.
+    """
+    limit = study.threshold if threshold is None else check_threshold(threshold)
+    covariance = jackknife_covariance(study.train)
+    groups = _subgroups(study, study.cohort.schema.subgroups if variables is None else variables)
+    found = []
+    for done, (variable, name, rows) in enumerate(groups):
+        progress(done, len(groups))
+        described = {
+            "variable": variable,
+            "level_name": name,
+            "encounters": len(rows),
+            "patients": study.design.patient_ids[rows].nunique(),
+            "events": int(study.design.y[rows].sum()),
+        }
+        found += [described | asdict(one) for one in _intervals(study, covariance, rows, limit, level)]
+    progress(len(groups), len(groups))
+    return pd.DataFrame(found)
+
+
+def _subgroups(study: Study, variables: tuple[str, ...]) -> list[tuple[str, str, Rows]]:
+    rows = study.split.audited
+    groups = [("", EVERYBODY, rows)]
+    for variable in variables:
+        if variable not in study.cohort.schema.feature_names:
+            raise DataError(f"the schema has no variable {variable!r}; give one of its recorded variables")
+        values = study.cohort.frame[variable].iloc[rows].astype(object)
+        codes, names = pd.factorize(values.where(values.notna(), MISSING).astype(str), sort=True)
+        groups += [(variable, str(name), rows[codes == code]) for code, name in enumerate(names)]
+    return groups
+
+
+def _intervals(
+    study: Study, covariance: Matrix, rows: Rows, threshold: float, level: float
+) -> tuple[MetricInterval, ...]:
+    if not len(rows):
+        raise DataError("there are no encounters to judge; give at least one row")
+    patients, _ = pd.factorize(study.design.patient_ids[rows])
+    at = Audited(study.margins[rows], study.design.y[rows], patients, threshold)
+    taught = bool(np.isin(rows, study.split.train).any())
+    return tuple(_interval(name, at, study.design.x[rows], covariance, level, taught=taught) for name in METRICS)
+
+
+def _interval(name: str, at: Audited, x: Matrix, covariance: Matrix, level: float, *, taught: bool) -> MetricInterval:
+    """Return one metric; without its interval where that would mean nothing."""
+    metric = METRICS[name]
+    shell = MetricInterval(name, metric.label, level)
+    reason = _no_value(metric, at)
+    if reason:
+        return replace(shell, withheld=reason)
+    linear = metric.linearise(at)
+    reason = _no_interval(metric, at, linear.value, taught=taught)
+    if reason:
+        return replace(shell, value=linear.value, withheld=reason)
+    training = float(standard_errors(covariance, (linear.slope @ x)[None, :])[0])
+    if np.isnan(training):
+        return replace(shell, value=linear.value, withheld="all of these encounters have the same risk")
+    audited = float(np.sqrt(jackknife_variance(linear.per_encounter, at.patients)))
+    total = float(np.hypot(training, audited))
+    low, high = _bounds(metric.scale, linear.value, _reach(level) * total)
+    return MetricInterval(name, metric.label, level, linear.value, training, audited, total, low, high)
+
+
+def _no_value(metric: Metric, at: Audited) -> str:
+    """Say why a metric has no value for these encounters."""
+    if metric.of_events and not at.event.any():
+        return "none of these encounters had the event"
+    if metric.of_pairs and at.event.all():
+        return "all of these encounters had the event"
+    return ""
+
+
+def _no_interval(metric: Metric, at: Audited, value: float, *, taught: bool) -> str:
+    """Say why an interval of a metric would mean nothing."""
+    patients, events = int(at.patients.max()) + 1, int(at.event.sum())
+    others = len(at.y) - events
+    reasons = {
+        "some of these encounters taught the model, so the figure is optimistic": taught,
+        f"fewer than {FEWEST_PATIENTS} patients": patients < FEWEST_PATIENTS,
+        f"fewer than {FEWEST_OF_A_CLASS} events": metric.needs_events and events < FEWEST_OF_A_CLASS,
+        f"fewer than {FEWEST_OF_A_CLASS} encounters without the event": metric.needs_others
+        and others < FEWEST_OF_A_CLASS,
+        "the figure is at the end of its range, where this sample cannot tell its error": metric.scale == "share"
+        and not 0.0 < value < 1.0,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _bounds(scale: str, value: float, reach: float) -> tuple[float, float]:
+    if scale == "share":
+        half = reach / (value * (1.0 - value))
+        return float(expit(logit(value) - half)), float(expit(logit(value) + half))
+    if scale == "positive":
+        return value * float(np.exp(-reach / value)), value * float(np.exp(reach / value))
+    return value - reach, value + reach
+
+
+def _reach(level: float) -> float:
+    return float(ndtri(0.5 + level / 2))
