@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from clinflu import dashboard, figures, report
     from clinflu.analysis.case_study import case_study
     from clinflu.analysis.sentence import headline
-    from clinflu.analysis.what_if import Relabel, Remove, Reweight
+    from clinflu.analysis.what_if import Add, Edit, Relabel, Remove, Reweight
     from clinflu.audit import Audit
     from clinflu.errors import ClinfluError
     from clinflu.model.estimator import LogisticRegression
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Add",
     "Audit",
     "ClinfluError",
+    "Edit",
     "LogisticRegression",
     "Relabel",
     "Remove",
@@ -32,8 +34,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Add": "clinflu.analysis.what_if",
     "Audit": "clinflu.audit",
     "ClinfluError": "clinflu.errors",
+    "Edit": "clinflu.analysis.what_if",
     "LogisticRegression": "clinflu.model.estimator",
     "Relabel": "clinflu.analysis.what_if",
     "Remove": "clinflu.analysis.what_if",

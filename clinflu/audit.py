@@ -1,5 +1,7 @@
 """Audit: the facade over one study, all that notebooks, dashboards and the command line need."""
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -7,23 +9,35 @@ from typing import Any, Self
 import pandas as pd
 
 from clinflu.adoption import Adoption, adopt
+from clinflu.analysis.actions import combine, positions
+from clinflu.analysis.audited_metrics import Group
+from clinflu.analysis.because import Because, because
+from clinflu.analysis.check import DEFAULT_PLAN, Check, Plan, check
 from clinflu.analysis.coefficients import coefficients
 from clinflu.analysis.discrimination import Discrimination, discrimination
+from clinflu.analysis.drivers import Drivers, drivers
+from clinflu.analysis.flip_set import DEFAULT_TIME_S, FlipSet, flip_set
+from clinflu.analysis.ledger import By, Ledger, ledger
+from clinflu.analysis.metric_intervals import odds_ratio_intervals, subgroup_metrics
 from clinflu.analysis.mistakes import mistakes
-from clinflu.analysis.pair import decomposition, perturbation
+from clinflu.analysis.pair import GroupDecomposition, decomposition, group_decomposition, perturbation
 from clinflu.analysis.planted import planted_mistakes
-from clinflu.analysis.trace import Trace, at_threshold, influence_on, trace
-from clinflu.analysis.what_if import Action, Refit, what_if
+from clinflu.analysis.support import Cuts, Support, support, support_cuts, support_table
+from clinflu.analysis.support_calibration import SupportCalibration, support_calibration
+from clinflu.analysis.trace import Trace, at_threshold, graded, influence_on, trace
+from clinflu.analysis.training_diagnostics import diagnostics_beside_refits, training_diagnostics
+from clinflu.analysis.what_if import Action, Refit, refit_plan
 from clinflu.data import Cohort, Design
 from clinflu.data.arrays import Rows
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.errors import DataError
+from clinflu.influence.leave_one_out import LeaveOneOut
 from clinflu.influence.trust import Trust
 from clinflu.model.base import FittedModel
-from clinflu.storage import open_study, save_study
+from clinflu.progress import Progress, shown
+from clinflu.results import Results
+from clinflu.storage import open_grades, open_study, save_study
 from clinflu.study import DEFAULT_PENALTY, Study
-
-KEPT_TRACES = 32
 
 
 class Audit:
@@ -34,12 +48,19 @@ class Audit:
     study : Study
     adoption : Adoption, optional
         Where the model is the hospital's own: how far it was from its optimum.
+    grades : Check, optional
+        How near the estimates are to refits, where that was checked; every view shows it beside its estimates.
+
+    Notes
+    -----
+    Long questions show a bar, and can be stopped with Ctrl-C; ``progress`` takes its place. What was computed once is
+    kept, and found again by the content of the study and of the question.
     """
 
-    def __init__(self, study: Study, adoption: Adoption | None = None) -> None:
+    def __init__(self, study: Study, adoption: Adoption | None = None, grades: Check | None = None) -> None:
         self.study = study
         self.adoption = adoption
-        self._traces: dict[str, Trace] = {}
+        self.grades = grades
 
     @classmethod
     def fit(cls, cohort: Cohort, penalty: float = DEFAULT_PENALTY, seed: int = 0) -> Self:
@@ -77,7 +98,8 @@ class Audit:
         StoreError
             It is damaged, foreign, or not there.
         """
-        return cls(open_study(Path(folder)))
+        study = open_study(Path(folder))
+        return cls(study, grades=open_grades(Path(folder), study))
 
     def save(self, folder: str | Path) -> None:
         """Write the audit into a folder that only its owner can read; it holds patient data.
@@ -87,7 +109,7 @@ class Audit:
         StoreError
             The folder is in use for something else, or cannot be written.
         """
-        save_study(self.study, Path(folder))
+        save_study(self.study, Path(folder), self.grades)
 
     @property
     def cohort(self) -> Cohort:
@@ -130,6 +152,15 @@ class Audit:
         return self.study.trust
 
     @cached_property
+    def support_cuts(self) -> Cuts:
+        """Beyond which values a prediction carries the low-support warning; see ``analysis.support``."""
+        return support_cuts(self.study)
+
+    @cached_property
+    def _results(self) -> Results:
+        return Results(self.study.fingerprint)
+
+    @cached_property
     def pseudonyms(self) -> Pseudonyms:
         """What encounters and patients are called in working papers."""
         return Pseudonyms.of_this_user()
@@ -141,23 +172,138 @@ class Audit:
     def trace(self, encounter_id: str, threshold: float | None = None) -> Trace:
         """Explain one prediction; see ``analysis.trace``."""
         key = str(encounter_id)
-        if key not in self._traces:
-            if len(self._traces) >= KEPT_TRACES:
-                self._traces.pop(next(iter(self._traces)))
-            self._traces[key] = trace(self.study, key)
-        return at_threshold(self._traces[key], self.threshold if threshold is None else threshold)
+        found = self._results.get("trace", (key,), lambda: trace(self.study, key, cuts=self.support_cuts))
+        return graded(at_threshold(found, self.threshold if threshold is None else threshold), self.grades)
 
-    def what_if(self, *actions: Action) -> Refit:
+    def what_if(self, *actions: Action, progress: Progress | None = None) -> Refit:
         """Refit the model as if the actions had been done before training; see ``analysis.what_if``."""
-        return what_if(self.study, *actions)
+        plan = combine(self.study, actions)
+        with _telling("Refitting", progress) as tell:
+            return self._results.get("what if", plan.content, lambda: refit_plan(self.study, plan, tell))
+
+    def flip_set(
+        self,
+        encounter_id: str,
+        *,
+        threshold: float | None = None,
+        relabel: bool = False,
+        max_patients: int | None = None,
+        time_s: float = DEFAULT_TIME_S,
+        progress: Progress | None = None,
+    ) -> FlipSet:
+        """Find few training patients whose removal moves a prediction across the threshold; see ``analysis.flip_set``.
+
+        An answer that the time cut off is not kept: asking again searches again.
+        """
+        limit = self.threshold if threshold is None else threshold
+        options = {"relabel": relabel, "max_patients": max_patients, "time_s": time_s}
+        with _telling("Searching the smallest set", progress) as tell:
+            return self._results.get(
+                "flip set",
+                (str(encounter_id), limit, options),
+                lambda: flip_set(
+                    self.study,
+                    encounter_id,
+                    threshold=limit,
+                    relabel=relabel,
+                    max_patients=max_patients,
+                    time_s=time_s,
+                    progress=tell,
+                ),
+                keep=lambda found: not found.out_of_time,
+            )
+
+    def ledger(
+        self, encounter_id: str, by: By, encounters: Iterable[str] | None = None, progress: Progress | None = None
+    ) -> Ledger:
+        """Split the change of one prediction over training subgroups; see ``analysis.ledger``.
+
+        ``encounters`` are those removed; by default every training encounter, each subgroup on its own.
+        """
+        rows = None if encounters is None else positions(self.study.train_ids, encounters)
+        with _telling("Refitting without each subgroup", progress) as tell:
+            return ledger(self.study, encounter_id, by, rows, tell)
+
+    def support(self, encounter_id: str) -> Support:
+        """Say how well the training patients support one prediction; see ``analysis.support``."""
+        return support(self.study, encounter_id, self.support_cuts)
+
+    def support_table(self, progress: Progress | None = None) -> pd.DataFrame:
+        """Return the support of every audited prediction; see ``analysis.support``."""
+        with _telling("Looking at the support of each prediction", progress) as tell:
+            return self._results.get(
+                "support table", (), lambda: support_table(self.study, None, self.support_cuts, tell)
+            ).copy()
+
+    def support_calibration(self, threshold: float | None = None) -> SupportCalibration:
+        """Put the low-support warning to the test; see ``analysis.support_calibration``."""
+        return support_calibration(self.study, threshold, self.support_cuts)
+
+    def because(self, encounter_id: str, past_encounter_id: str) -> Because:
+        """Say in one sentence through what a past encounter acts on a prediction; see ``analysis.because``."""
+        return because(self.study, encounter_id, past_encounter_id)
 
     def decomposition(self, encounter_id: str, past_encounter_id: str) -> pd.DataFrame:
         """Split the effect of a past encounter over (audited variable x past variable); see ``analysis.pair``."""
         return decomposition(self.study, encounter_id, past_encounter_id)
 
+    def group_decomposition(self, encounter_id: str, encounters: Iterable[str]) -> GroupDecomposition:
+        """Split the effect of removing several past encounters likewise; see ``analysis.pair``."""
+        return group_decomposition(self.study, encounter_id, encounters)
+
     def perturbation(self, encounter_id: str, past_encounter_id: str) -> pd.DataFrame:
         """Return the slope of the audited loss for each recorded number of a past encounter; see ``analysis.pair``."""
         return perturbation(self.study, encounter_id, past_encounter_id)
+
+    def check(
+        self, encounters: Iterable[str] | None = None, plan: Plan = DEFAULT_PLAN, progress: Progress | None = None
+    ) -> Check:
+        """Compare estimates with refits, and keep the grades for every later view; see ``analysis.check``."""
+        with _telling("Refitting", progress) as tell:
+            self.grades = check(self.study, encounters=encounters, plan=plan, progress=tell)
+        return self.grades
+
+    def drivers(
+        self,
+        metric: str,
+        *,
+        subgroup: Group | None = None,
+        against: Group | str | None = None,
+        threshold: float | None = None,
+    ) -> Drivers:
+        """Ask who among the training encounters drives a metric; see ``analysis.drivers``."""
+        return drivers(self.study, metric, subgroup=subgroup, against=against, threshold=threshold)
+
+    @cached_property
+    def diagnostics(self) -> pd.DataFrame:
+        """Regression diagnostics of each training encounter, largest Cook's distance first."""
+        return training_diagnostics(self.study)
+
+    def diagnostics_beside_refits(self, k: int = 20, progress: Progress | None = None) -> pd.DataFrame:
+        """Return the first k of them, each estimate beside its refit."""
+        with _telling("Refitting", progress) as tell:
+            return diagnostics_beside_refits(self.study, k, tell)
+
+    @cached_property
+    def leave_one_out(self) -> LeaveOneOut:
+        """Risks and AUROC of the training encounters without themselves, and without their patient."""
+        self.study.require_trust()
+        return LeaveOneOut(self.study.train)
+
+    def subgroup_metrics(
+        self,
+        variables: tuple[str, ...] | None = None,
+        threshold: float | None = None,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Return the metrics of the audited subgroups with intervals; see ``analysis.metric_intervals``."""
+        with _telling("Measuring subgroups", progress) as tell:
+            return subgroup_metrics(self.study, variables, threshold, progress=tell)
+
+    @cached_property
+    def odds_ratio_intervals(self) -> pd.DataFrame:
+        """Odds ratios with jackknife intervals by patient; see ``analysis.metric_intervals``."""
+        return odds_ratio_intervals(self.study)
 
     @cached_property
     def coefficients(self) -> pd.DataFrame:
@@ -208,3 +354,8 @@ class Audit:
             if self.pseudonyms.encounter(encounter_id) == name.strip().upper():
                 return str(encounter_id)
         return str(self.cohort.frame.index[self.cohort.position(name)])
+
+
+def _telling(what: str, progress: Progress | None) -> AbstractContextManager[Progress]:
+    """Give the progress that was asked for, or else a bar."""
+    return shown(what) if progress is None else nullcontext(progress)

@@ -87,6 +87,46 @@ def trace(
     _trace(fitted, chosen, threshold, json=json, html=html)
 
 
+@app.command(name="check")
+def check_command(
+    data: Data = None,
+    loader: LoaderName = None,
+    audit: AuditFolder = None,
+    encounter: Annotated[
+        list[str] | None, typer.Option(help="Encounter id or pseudonym, once or more; default: five, chosen.")
+    ] = None,
+    json: JsonFile = None,
+    html: Annotated[Path | None, typer.Option(help="Write an offline page to this file.")] = None,
+    each: Annotated[int, typer.Option(help="Strongest, and as many random, encounters for each prediction.")] = 250,
+    groups: Annotated[int, typer.Option(help="Groups of each sort; 0 for none.")] = 40,
+    penalty: Penalty = None,
+    seed: Seed = 0,
+) -> None:
+    """Compare every estimate with refits: without each of 500 encounters and many groups; --audit keeps the grades."""
+    from clinflu.analysis.check import Plan
+    from clinflu.analysis.check_values import check_values
+    from clinflu.report.check_terminal import check_view
+    from clinflu.report.files import as_json, write_private
+    from clinflu.report.terminal import console
+
+    if json and json == html:
+        raise DataError("--json and --html name the same file; give each a file of its own")
+    plan = Plan(each, each, groups, seed)
+    fitted = _audit(data, loader, audit, penalty, 0 if audit else seed)
+    names = [fitted.find(one) for one in encounter] if encounter else None
+    found = fitted.check(names, plan)
+    values = check_values(found, fitted.pseudonyms)
+    contents = {json: as_json(values)} if json else {}
+    if html:
+        from clinflu.report.check_page import check_page
+
+        contents[html] = check_page(found, fitted.pseudonyms)
+    write_private(contents)
+    if audit:
+        fitted.save(audit)
+    console().print(check_view(values))
+
+
 @app.command()
 def casestudy(
     data: Annotated[Path, typer.Option(help="The UCI Diabetes table: zip, csv or folder.")],

@@ -27,7 +27,7 @@ class ClinfluError(Exception):
         return " ".join(str(self).split())
 
 
-class Cancelled(ClinfluError):
+class Cancelled(ClinfluError):  # noqa: N818 -- not an error, but the end that was asked for
     """The user stopped long work; nothing of it is kept."""
 
 

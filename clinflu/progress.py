@@ -49,4 +49,5 @@ def shown(what: str) -> Iterator[Progress]:
     try:
         yield progress
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()

@@ -26,7 +26,13 @@ class Results:
         self._kept = kept
         self._found: dict[str, object] = {}
 
-    def get(self, question: str, about: tuple[object, ...], compute: Callable[[], Result]) -> Result:
+    def get(
+        self,
+        question: str,
+        about: tuple[object, ...],
+        compute: Callable[[], Result],
+        keep: Callable[[Result], bool] = lambda _: True,
+    ) -> Result:
         """Return the result of a question, computed only if it is not there; an error or a stop leaves nothing behind.
 
         Parameters
@@ -36,13 +42,16 @@ class Results:
         about : tuple
             All that it depends on beside the study, as :func:`clinflu.data.digest.digest` takes it.
         compute : callable
+        keep : callable
+            Whether a result may be given again.
         """
         key = digest(self._of, question, about)
-        result = self._found.pop(key) if key in self._found else compute()
-        self._found[key] = result
+        result = cast("Result", self._found.pop(key)) if key in self._found else compute()
+        if keep(result):
+            self._found[key] = result
         if len(self._found) > self._kept:
             self._found.pop(next(iter(self._found)))
-        return cast("Result", result)
+        return result
 
     def __len__(self) -> int:
         return len(self._found)

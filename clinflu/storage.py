@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from clinflu.analysis.check_result import Check
 from clinflu.data import Cohort, CohortSchema, Design, Encoder, PlantedCause, Provenance, Split
 from clinflu.errors import StoreError
 from clinflu.model.store import DESCRIPTION_FILE, TENSORS_FILE, load_model, read_json, save_model, write_json
@@ -24,13 +26,14 @@ FORMAT = "clinflu-audit-1"
 AUDIT_FILE = "audit.json"
 COHORT_FILE = "cohort.parquet"
 DESIGN_FILE = "design.safetensors"
-HASHED = (COHORT_FILE, DESIGN_FILE, DESCRIPTION_FILE, TENSORS_FILE)
+GRADES_FILE = "grades.json"
+HASHED = (COHORT_FILE, DESIGN_FILE, DESCRIPTION_FILE, TENSORS_FILE, GRADES_FILE)
 OWNER_ONLY_FILE = 0o600
 OWNER_ONLY_FOLDER = 0o700
 
 
-def save_study(study: Study, folder: Path) -> None:
-    """Write a study into a new folder, all of it or nothing.
+def save_study(study: Study, folder: Path, grades: Check | None = None) -> None:
+    """Write a study, and the grades of its estimates if there are any, into a new folder: all of it or nothing.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def save_study(study: Study, folder: Path) -> None:
     new, old = workplace / "new", workplace / "old"
     try:
         new.mkdir(mode=OWNER_ONLY_FOLDER)
-        _write(study, new)
+        _write(study, new, grades)
         _exchange(folder, new, old)
     except OSError as error:
         reason = error.strerror or "it cannot be written"
@@ -108,6 +111,23 @@ def open_study(folder: Path) -> Study:
     return Study(cohort, design, model, split, parts.seed, parts.encoder, parts.notes)
 
 
+def open_grades(folder: Path, study: Study) -> Check | None:
+    """Read the grades of a saved study's estimates back; None where none were kept.
+
+    Raises
+    ------
+    StoreError
+        They are damaged, or of another model.
+    """
+    hashes = read_json(folder / AUDIT_FILE, FORMAT)["sha256"]
+    if GRADES_FILE not in hashes:
+        return None
+    try:
+        return Check.from_dict(json.loads(_checked(folder / GRADES_FILE, hashes)), study)
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise StoreError(f"{GRADES_FILE} is damaged; run clinflu check again") from None
+
+
 @dataclass(frozen=True)
 class _Parts:
     """What the description of an audit holds beside the tables."""
@@ -130,7 +150,7 @@ def _adapter() -> "TypeAdapter[_Parts]":
     return pydantic.TypeAdapter(_Parts)
 
 
-def _write(study: Study, folder: Path) -> None:
+def _write(study: Study, folder: Path, grades: Check | None) -> None:
     save_model(study.model, folder, columns=study.design.columns, data_hash=study.cohort.content_hash)
     study.cohort.frame.to_parquet(folder / COHORT_FILE)
     described: dict[str, Any] = {"format": FORMAT, "notice": "INTERNAL: holds patient data", "design": None}
@@ -141,6 +161,8 @@ def _write(study: Study, folder: Path) -> None:
         content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         (folder / DESIGN_FILE).write_bytes(content)
         described["design"] = {"columns": study.design.columns, "variables": study.design.variables}
+    if grades is not None:
+        write_json(folder / GRADES_FILE, grades.to_dict())
     described["sha256"] = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in HASHED if (folder / name).exists()
     }

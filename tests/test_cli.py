@@ -77,6 +77,36 @@ def test_run_on_the_built_in_cohort_traces_a_planted_case(clinflu, tmp_path):
     assert "No few patients explain it" not in " ".join(out.split())
 
 
+def test_check_grades_the_estimates_and_a_saved_audit_keeps_them(clinflu, small_csv, tmp_path):
+    few = ("--each", 8, "--groups", 2)
+    assert clinflu("run", "--data", small_csv, "--save", "kept")[0] == 0
+    assert "counted on the refits shown here alone" in " ".join(clinflu("trace", "--audit", "kept")[1].split())
+    code, out, err = clinflu("check", "--audit", "kept", *few, "--json", "c.json", "--html", "c.html")
+    assert (code, err) == (0, "")
+    assert "INTERNAL" in out
+    values = json.loads((tmp_path / "c.json").read_text())
+    single = next(row for row in values["grades"] if (row["kind"], row["method"]) == ("single", "one_step"))
+    assert single["pearson_r"] > 0.99
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("c.json", "c.html")} == {0o600}
+    later = " ".join(clinflu("trace", "--audit", "kept")[1].split())
+    assert "shown here alone" not in later
+    assert "comparisons with refits" in later
+    named = values["predictions"][0]["encounter"]
+    assert clinflu("check", "--audit", "kept", *few, "--encounter", named)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(("--each", -1), "counts of 0 or more"), (("--each", 0, "--groups", 0), "something to refit")],
+)
+def test_a_check_of_nothing_is_refused_before_anything_is_read(clinflu, tmp_path, words, told):
+    code, out, err = clinflu("check", "--data", "absent.csv", *words)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert err.count("\n") == 1
+    assert files_in(tmp_path) == []
+
+
 def test_a_saved_audit_gives_the_same_trace(clinflu, small_csv, tmp_path):
     assert clinflu("run", "--data", small_csv, "--save", "kept")[0] == 0
     assert clinflu("trace", "--data", small_csv, "--json", "a.json")[0] == 0

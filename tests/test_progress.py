@@ -49,6 +49,12 @@ def test_a_stop_is_passed_on(monkeypatch):
         work(monkeypatch, [0.5, 1.5, 2.5], stopped=True)
 
 
+def test_work_that_ends_early_leaves_no_line_behind(capsys):
+    with progress.shown("Refitting") as tell:
+        tell(1, 1)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_silence_is_silent(capsys):
     progress.silent(1, 2)
     assert capsys.readouterr() == ("", "")

@@ -52,3 +52,9 @@ def test_the_result_asked_for_longest_ago_goes_first():
     assert compute.calls == 3
     results.get("trace", ("b",), compute)
     assert (compute.calls, len(results)) == (4, 2)
+
+
+def test_a_result_that_may_not_be_given_again_is_not_kept():
+    results, compute = Results("study"), Counter()
+    assert results.get("flip set", (), compute, keep=lambda _: False) == [1]
+    assert results.get("flip set", (), compute) == [2]

@@ -33,11 +33,6 @@ def chance(trace: Trace) -> str:
     return f"{base}: what happened is expected at this risk; most mistakes of this kind are chance."
 
 
-def support(trace: Trace) -> str:
-    """Return on how many patients the prediction rests."""
-    return f"In effect this prediction rests on about {trace.concentration:,.0f} of the past patients."
-
-
 def _prediction(trace: Trace) -> str:
     happened = "was" if trace.outcome else "was not"
     said = f"The model gave this patient a risk of {_percent(trace.risk)} (alert from {_percent(trace.threshold)})"

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 
 from clinflu.analysis.carriers import carriers
+from clinflu.analysis.check_result import Check
+from clinflu.analysis.grades import Grades, grades_checked, grades_shown
 from clinflu.analysis.mistakes import EXPECTED, SURPRISING, check_threshold, kinds
 from clinflu.analysis.similar import similar_encounters
 from clinflu.analysis.subgroup_support import subgroup_support
+from clinflu.analysis.support import Cuts, Support, support
 from clinflu.data.cohort import Provenance
 from clinflu.data.design import INTERCEPT
 from clinflu.influence.decomposition import attribution
@@ -74,6 +77,10 @@ class Trace:
         The ten that pushed toward the error removed at once, refitted.
     subgroups : DataFrame
         Training subgroups that the prediction leans on, refitted.
+    support : Support
+        How well the past patients support the prediction.
+    grades : Grades
+        How near its estimates are to refits.
     provenance : Provenance
     outcome_label : str
     notes : tuple of str
@@ -100,6 +107,8 @@ class Trace:
     pushed_against: pd.DataFrame
     together: Together
     subgroups: pd.DataFrame
+    support: Support
+    grades: Grades
     provenance: Provenance
     outcome_label: str
     notes: tuple[str, ...]
@@ -115,7 +124,7 @@ class Trace:
         return not abs(self.together.risk_change_refit_pp) < FEW_PATIENTS_MOVE_PP
 
 
-def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Trace:
+def trace(study: Study, encounter_id: str, threshold: float | None = None, cuts: Cuts | None = None) -> Trace:
     """Explain one prediction.
 
     Parameters
@@ -124,6 +133,8 @@ def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Tr
     encounter_id : str
     threshold : float, optional
         Risk from which the model alerts; by default the 90th percentile of the training risks.
+    cuts : Cuts, optional
+        Of the low-support warning, to compute them once for many traces.
 
     Raises
     ------
@@ -142,6 +153,9 @@ def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Tr
     similar = similar_encounters(study, np.array([row]))
     outcome = study.design.y[row]
     baseline, parts = _attribution(study, row)
+    pushed = _with_carriers(study, influence, toward, influence.refitted(toward, single[: len(toward)]))
+    against_it = _with_carriers(study, influence, against, influence.refitted(against, single[len(toward) :]))
+    subgroups = subgroup_support(study, influence, toward)
     return Trace(
         encounter_id=str(encounter_id),
         role=_role(study, row),
@@ -159,10 +173,12 @@ def trace(study: Study, encounter_id: str, threshold: float | None = None) -> Tr
         baseline_risk=baseline,
         attribution=parts,
         influence=influence,
-        pushed_toward_error=_with_carriers(study, influence, toward, influence.refitted(toward, single[: len(toward)])),
-        pushed_against=_with_carriers(study, influence, against, influence.refitted(against, single[len(toward) :])),
+        pushed_toward_error=pushed,
+        pushed_against=against_it,
         together=Together(len(toward), float(influence.risk_change_pp(influence.margin_change_refit([together]))[0])),
-        subgroups=subgroup_support(study, influence, toward),
+        subgroups=subgroups,
+        support=support(study, encounter_id, cuts),
+        grades=grades_shown(pd.concat([pushed, against_it]), subgroups),
         provenance=study.cohort.provenance,
         outcome_label=study.cohort.schema.outcome_label,
         notes=(*study.notes, *_notes(study, row)),
@@ -174,6 +190,11 @@ def at_threshold(traced: Trace, threshold: float) -> Trace:
     limit = check_threshold(threshold)
     kind = kinds(np.array([traced.risk]), np.array([traced.outcome]), limit)[0]
     return replace(traced, threshold=limit, kind=str(kind))
+
+
+def graded(traced: Trace, check: Check | None) -> Trace:
+    """Return the trace with the grades of a check of its model, where there was one."""
+    return traced if check is None else replace(traced, grades=grades_checked(check, traced.grades))
 
 
 def influence_on(study: Study, encounter_id: str) -> Influence:

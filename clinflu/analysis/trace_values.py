@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from clinflu.analysis.sentence import chance, headline, support
+from clinflu.analysis.sentence import chance, headline
 from clinflu.analysis.trace import Trace
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.influence.result import PERCENT
@@ -23,7 +23,7 @@ def trace_values(trace: Trace, names: Pseudonyms) -> dict[str, Any]:
         "notice": notice(trace),
         "sentence": headline(trace),
         "chance": chance(trace),
-        "support": support(trace),
+        "support": trace.support.words,
         "encounter": names.encounter(trace.encounter_id),
         "role": trace.role,
         "kind": trace.kind,
@@ -55,6 +55,8 @@ def trace_values(trace: Trace, names: Pseudonyms) -> dict[str, Any]:
         },
         "subgroups": [{key: _plain(value) for key, value in row.items()} for row in trace.subgroups.to_dict("records")],
         "concentration": {"patients": trace.concentration},
+        "low_support": trace.support.low,
+        "grades": {"single": trace.grades.single, "subgroup": trace.grades.subgroup},
         "provenance": provenance_values(trace),
     }
 

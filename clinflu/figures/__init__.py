@@ -1,8 +1,17 @@
 """Results drawn: one pure function a figure, each of a plain result."""
 
+from clinflu.figures.agreement import agreement_figure
 from clinflu.figures.attribution import attribution_figure
 from clinflu.figures.case_study import case_study_figure, children_figure
 from clinflu.figures.config import SAFE_CONFIG, SafeFigure
 from clinflu.figures.removal import removal_figure
 
-__all__ = ["SAFE_CONFIG", "SafeFigure", "attribution_figure", "case_study_figure", "children_figure", "removal_figure"]
+__all__ = [
+    "SAFE_CONFIG",
+    "SafeFigure",
+    "agreement_figure",
+    "attribution_figure",
+    "case_study_figure",
+    "children_figure",
+    "removal_figure",
+]

@@ -107,13 +107,6 @@ def model_after(train: TrainingRows, change: Change, refitted: Refitted) -> Fitt
     )
 
 
-def changed_rows(train: TrainingRows, change: Change) -> tuple[Vector, Vector]:
-    """Return the weights and outcomes of all rows after a change."""
-    weights, y = train.weights.copy(), train.y.copy()
-    weights[change.rows], y[change.rows] = change.weights, change.y
-    return weights, y
-
-
 def _refit_or_nan(train: TrainingRows, change: Change) -> Refitted:
     try:
         return refit(train, change)

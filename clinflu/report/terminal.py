@@ -22,13 +22,14 @@ def trace_view(values: dict[str, Any]) -> RenderableType:
         Text(values["notice"], style="bold red"),
         Panel(_words(values["sentence"]), title=f"Encounter {values['encounter']}", title_align="left"),
         _words(values["chance"]),
-        Text(values["support"]),
+        Text(values["support"], style="bold" if values["low_support"] else ""),
         Text(_interval(values)),
         Text(),
         _attribution(values),
         _patients(values["pushed_toward_error"], "Past patients that pushed toward the error"),
         _patients(values["pushed_against"], "Past patients that pushed against it"),
-        *([_subgroups(values["subgroups"])] if values["subgroups"] else []),
+        Text(f"Of one past encounter: {values['grades']['single']}", style="dim"),
+        *_subgroups(values),
         _provenance(values["provenance"]),
     )
 
@@ -120,7 +121,14 @@ def _patients(patients: list[dict[str, Any]], title: str) -> Table:
     return table
 
 
-def _subgroups(groups: list[dict[str, Any]]) -> Table:
+def _subgroups(values: dict[str, Any]) -> list[RenderableType]:
+    if not values["subgroups"]:
+        return []
+    grade = Text(f"Of a subgroup: {values['grades']['subgroup']}", style="dim")
+    return [_subgroup_table(values["subgroups"]), grade]
+
+
+def _subgroup_table(groups: list[dict[str, Any]]) -> Table:
     table = _table(
         "Subgroups it leans on: change of the risk without all of them, percentage points",
         ("Subgroup", "left"),

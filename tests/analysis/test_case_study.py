@@ -93,15 +93,15 @@ def test_shown_refits_are_refits_from_cold(protocol, study, place):
 
 
 def test_every_refit_of_the_case_study_equals_a_cold_refit(protocol):
-    from clinflu.influence.refit import Change, changed_rows, refit
+    from clinflu.influence.refit import Change, refit, rows_after
 
     train = _fit(protocol.design, protocol.modified)
     children = np.flatnonzero(protocol.is_child(protocol.modified))
     seventies = np.flatnonzero(train.x[:, protocol.design.columns.index("age=[70-80)")] == 1)
     for rows in (children[:1], children, seventies):
         change = Change.removal(train, rows)
-        weights, y = changed_rows(train, change)
-        cold = fit_logistic(train.x, y, weights, train.model.penalty)
+        x, y, weights = rows_after(train, change)
+        cold = fit_logistic(x, y, weights, train.model.penalty)
         assert np.abs(refit(train, change).theta - cold.theta).max() < 1e-9
 
 

@@ -8,7 +8,6 @@ from problems import SEED, Problem
 from rounds import Times, take_turns, timed
 from rows import Row, at_least, at_most
 
-from clinflu.influence.refit import Change, refit_each
 from clinflu.influence.removal import loss_change, one_step, removal_effect
 from clinflu.influence.training import TrainingRows
 from clinflu.model.logistic import weighted_gram
@@ -81,29 +80,8 @@ def _removal_loss_change(problem: Problem) -> np.ndarray:
     return loss_change(first_order, margin, problem.y_audited)
 
 
-def estimate_rows(problem: Problem, each: int = 250) -> list[Row]:
-    """Compare both estimates of the audited margin's change with refits, strongest and random rows together."""
-    train = problem.train
-    rows = _strongest_and_random(problem, each)
-    refits = refit_each(train, [Change.removal(train, np.array([row])) for row in rows])
-    truth = np.array([problem.x_audited @ (one.theta - train.model.theta) for one in refits])
-    first_order = removal_effect(train, problem.x_audited)
-    estimates = {"one step": one_step(train, first_order)[rows], "first order": first_order[rows]}
-    return [row for name, estimate in estimates.items() for row in _agreement(name, estimate, truth)]
-
-
-def _strongest_and_random(problem: Problem, each: int) -> np.ndarray:
+def strongest_and_random(problem: Problem, each: int) -> np.ndarray:
+    """Return the strongest rows, and as many of the others at random."""
     strongest = problem.strongest(each)
     others = np.setdiff1d(np.arange(len(problem.x)), strongest)
     return np.concatenate([strongest, np.random.default_rng(SEED).choice(others, each, replace=False)])
-
-
-def _agreement(name: str, estimate: np.ndarray, truth: np.ndarray) -> list[Row]:
-    errors = np.abs(estimate - truth) / np.abs(truth)
-    label = f"{name} against {len(truth)} refits"
-    return [
-        Row(f"{label}: Pearson r", float(np.corrcoef(estimate, truth)[0, 1]), "r", digits=8),
-        Row(f"{label}: slope", float(np.polyfit(truth, estimate, 1)[0]), "estimate / refit"),
-        Row(f"{label}: median error", float(np.median(errors)), "relative"),
-        Row(f"{label}: largest error", float(errors.max()), "relative"),
-    ]

@@ -15,13 +15,18 @@ from importlib.metadata import version
 from pathlib import Path
 from subprocess import CalledProcessError
 
+from agreement import agreement_rows
 from commands import discrimination_rows, import_rows, trace_rows
+from diagnostics import diagnostics_rows
 from fits import fit_rows, memory_rows
-from influences import estimate_rows, influence_rows
+from flipsets import flipset_rows
+from influences import influence_rows
 from peers import PeerError, Peers
-from problems import Problem, case_study_problem, uci_audit, uci_problem
-from refits import batch_rows, refit_rows
+from planted import planted_refit_rows, planted_rows
+from problems import Problem, case_study_problem, case_study_test_rows, uci_audit, uci_problem
+from refits import refit_rows, screen_rows
 from rows import Row, as_table
+from streams import stream_rows, warning_rows
 
 from clinflu import Audit, ClinfluError
 
@@ -88,9 +93,16 @@ MEASUREMENTS = {
     "fit": Measurement(lambda bench: fit_rows(bench.case_study, bench.peers)),
     "memory": Measurement(lambda bench: memory_rows(bench.case_study)),
     "influence": Measurement(lambda bench: influence_rows(bench.case_study, bench.peers)),
-    "estimates": Measurement(lambda bench: estimate_rows(bench.case_study)),
+    "agreement": Measurement(lambda bench: agreement_rows(bench.case_study)),
     "refit": Measurement(lambda bench: refit_rows(bench.case_study, beside_sklearn=True)),
-    "refit-uci": Measurement(lambda bench: refit_rows(bench.uci, beside_sklearn=False) + batch_rows(bench.uci)),
+    "refit-uci": Measurement(lambda bench: refit_rows(bench.uci, beside_sklearn=False)),
+    "screen": Measurement(lambda bench: screen_rows(bench.uci)),
+    "diagnostics": Measurement(lambda bench: diagnostics_rows(bench.uci)),
+    "streams": Measurement(lambda bench: stream_rows(bench.case_study, case_study_test_rows(bench.table))),
+    "flip-sets": Measurement(lambda bench: flipset_rows(bench.case_study, case_study_test_rows(bench.table))),
+    "warning": Measurement(lambda bench: warning_rows(bench.audit)),
+    "planted": Measurement(lambda bench: planted_rows(), needs_table=False),  # noqa: ARG005
+    "planted-refit": Measurement(lambda bench: planted_refit_rows(), needs_table=False),  # noqa: ARG005
     "auroc": Measurement(lambda bench: discrimination_rows(bench.audit)),
     "trace": Measurement(lambda bench: trace_rows(bench.table)),
     "import": Measurement(lambda bench: import_rows(), needs_table=False),  # noqa: ARG005

@@ -183,7 +183,7 @@ def test_many_refits_tell_how_far_they_are_and_can_be_stopped(train, changes):
     assert told[-1] == (3 * len(changes), 3 * len(changes))
     assert len(told) > 2
 
-    def stop(done, total):
+    def stop(*_):
         raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):

@@ -2,7 +2,7 @@
 
 import ipywidgets as widgets
 
-from clinflu.analysis.sentence import chance, headline, support
+from clinflu.analysis.sentence import chance, headline
 from clinflu.analysis.trace import Trace
 from clinflu.dashboard.markup import Column, Markup, element, html, joined, paragraphs, table
 from clinflu.dashboard.plotview import PlotlyBundle, PlotView
@@ -54,7 +54,7 @@ def _sentences(trace: Trace, name: str, said: tuple[str, ...]) -> Markup:
     first = element("p", element("strong", name, ": "), headline(trace), class_="clinflu-headline")
     own = [note for note in trace.notes if note not in said]
     notes = [element("p", note, class_="clinflu-note") for note in (interval(trace), *own)]
-    return joined([first, paragraphs(chance(trace), support(trace)), *notes])
+    return joined([first, paragraphs(chance(trace), trace.support.words), *notes])
 
 
 def _table(trace: Trace) -> Markup:

@@ -2,7 +2,7 @@
 
 import ipywidgets as widgets
 
-from clinflu.dashboard.markup import html, paragraphs
+from clinflu.dashboard.markup import element, html, paragraphs
 from clinflu.dashboard.patientcards import PatientCards, cards
 from clinflu.dashboard.plotview import PlotlyBundle, PlotView
 from clinflu.dashboard.state import NOTHING, State
@@ -31,10 +31,11 @@ class PastPatients:
         self.against = PatientCards(AGAINST, "against")
         for column in (self.toward, self.against):
             column.observe(state.acting(lambda _: self._select()), "selected")
+        self.grade = html()
         self.chart = PlotView(bundle, fold="Show all of them in a chart")
         columns = widgets.Box([self.toward, self.against])
         columns.add_class("clinflu-beside")
-        self.widget = widgets.VBox([html(paragraphs(HINT)), columns, self.chart])
+        self.widget = widgets.VBox([html(paragraphs(HINT)), columns, self.grade, self.chart])
         state.follow(self)
         self.show(state.encounter_id)
 
@@ -44,11 +45,13 @@ class PastPatients:
         if encounter_id == NOTHING:
             self.toward.fill({}, "")
             self.against.fill({}, "")
+            self.grade.value = ""
             self.chart.clear()
             return
         trace, names = self._state.trace, self._state.names
         self.toward.fill(cards(trace, trace.pushed_toward_error, names), LOWERED if trace.outcome else RAISED)
         self.against.fill(cards(trace, trace.pushed_against, names), RAISED if trace.outcome else LOWERED)
+        self.grade.value = element("p", f"How near the estimates are: {trace.grades.single}", class_="clinflu-note")
         self.chart.draw(removal_figure(trace, names), DESCRIPTION)
 
     def _select(self) -> None:

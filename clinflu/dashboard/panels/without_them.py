@@ -91,7 +91,8 @@ def _groups(trace: Trace) -> Markup:
     heading = element("h3", "Which groups of past patients does this prediction lean on?")
     caption = "Change of the risk if the model had learned from none of them, percentage points"
     rows = [_group(row) for _, row in trace.subgroups.iterrows()]
-    return joined([heading, table(caption, GROUPS, rows)])
+    grade = element("p", f"How near the estimates are: {trace.grades.subgroup}", class_="clinflu-note")
+    return joined([heading, table(caption, GROUPS, rows), grade])
 
 
 def _group(row: pd.Series) -> tuple[str, ...]:
