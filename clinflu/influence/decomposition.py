@@ -150,7 +150,7 @@ def _pull(train: TrainingRows, rows: Rows) -> tuple[Rows, Vector]:
 
 def _parts(train: TrainingRows, rows: Rows, pull: Vector, x_audited: Vector, *, centred: bool) -> Matrix:
     """Return -x_tj (H^-1)_jk sum_i c_i x_ik, (p, p), with c the pull of each row."""
-    inverse = train.model.solve(np.eye(len(x_audited)))
+    inverse = train.model.inverse
     audited, taught = x_audited, pull @ train.x[rows]
     if centred:
         shift = _centring(train.mean)

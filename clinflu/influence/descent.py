@@ -4,7 +4,7 @@ from contextlib import suppress
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from numpy.linalg import LinAlgError
 
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.influence.change import Change, Difference, hessian_after
@@ -13,9 +13,10 @@ from clinflu.model.cholesky import factor
 from clinflu.model.logistic import curvature, risk, weighted_gram
 from clinflu.model.newton import STEP_TOLERANCE, has_arrived
 
-PASS_ROWS = 2048
+PASS_ROWS = 4096
 LOW_RANK_SHARE = 0.25
 LOST_IN_ROUNDING = 1e-10
+ROUNDING = 1e-13
 STEPS_WORTH_A_HESSIAN = 14
 MAX_HESSIANS = 15
 LARGEST_GROWTH = 4.0
@@ -48,7 +49,7 @@ class Descent:
         self.hessians = 0
 
     @cached_property
-    def _inverse(self) -> "_Exchanged | _Factored":
+    def _inverse(self) -> "_Exchanged | _Inverted":
         return _inverse_at_start(self._train, self._change, self._difference)
 
     def start_gradient(self) -> Vector:
@@ -120,41 +121,54 @@ class Descent:
         return bool(rate >= 1 or np.log(STEP_TOLERANCE / size) / np.log(rate) > STEPS_WORTH_A_HESSIAN)
 
     def _refresh(self) -> None:
-        self._inverse = _Factored(hessian_after(self._train, self._change, self.theta))
+        self._inverse = _Inverted(hessian_after(self._train, self._change, self.theta))
         self._pairs.clear()
         self.hessians += 1
 
 
-class _Factored:
-    """H^-1 of a Hessian by its Cholesky factor."""
+class _Inverted:
+    """H^-1 of a Hessian that is positive definite; by numpy alone, see :class:`_Exchanged`."""
 
     def __init__(self, hessian: Matrix) -> None:
-        self._factor = factor(hessian)
+        if not _is_definite(hessian):
+            factor(hessian)  # says which columns are to blame
+        self._inverse = np.linalg.inv(hessian)
 
     def solve(self, rhs: Vector) -> Vector:
-        solution: Vector = cho_solve(self._factor, rhs, check_finite=False)
+        solution: Vector = self._inverse @ rhs
         return solution
 
 
 class _Exchanged:
-    r"""(H + s B B')^-1 by the factor L of H and Woodbury, with s = 1 or -1.
+    r"""(H + s B B')^-1 by H^-1 and Woodbury, with s = 1 or -1.
 
-    .. math:: L^{-\top} \big(I - s V (I + s V^\top V)^{-1} V^\top\big) L^{-1}, \quad V = L^{-1} B
+    .. math:: H^{-1} - s V (I + s B^\top V)^{-1} V^\top, \quad V = H^{-1} B
+
+    By numpy alone: scipy brings a BLAS of its own, and where both have threads, those of the one that rests spin on the
+    cores that the other needs; a step then takes five times as long.
     """
 
-    def __init__(self, lower: Matrix, columns: Matrix, sign: float) -> None:
-        self._lower = lower
+    def __init__(self, inverse: Matrix, columns: Matrix, sign: float) -> None:
+        self._inverse = inverse
         self._sign = sign
-        self._half = solve_triangular(lower, columns, lower=True, check_finite=False)
-        self._inner = cho_factor(np.eye(columns.shape[1]) + sign * (self._half.T @ self._half), lower=True)
-        if np.any(np.diagonal(self._inner[0]) ** 2 < LOST_IN_ROUNDING):
+        self._spread = inverse @ columns
+        inner = np.eye(columns.shape[1]) + sign * (columns.T @ self._spread)
+        if not _is_definite(inner, LOST_IN_ROUNDING):
             raise LinAlgError("nothing but these rows determines some combination of columns")
+        self._share = np.linalg.solve(inner, self._spread.T)
 
     def solve(self, rhs: Vector) -> Vector:
-        half = solve_triangular(self._lower, rhs, lower=True, check_finite=False)
-        half = half - self._sign * (self._half @ cho_solve(self._inner, self._half.T @ half, check_finite=False))
-        solution: Vector = solve_triangular(self._lower, half, lower=True, trans="T", check_finite=False)
+        solution: Vector = self._inverse @ rhs - self._sign * (self._spread @ (self._share @ rhs))
         return solution
+
+
+def _is_definite(matrix: Matrix, least: float = 0.0) -> bool:
+    """Whether a symmetric matrix has a Cholesky factor, none of whose squared pivots is next to nothing."""
+    try:
+        pivots = np.square(np.diagonal(np.linalg.cholesky(matrix)))
+    except LinAlgError:
+        return False
+    return bool(np.all(pivots > np.maximum(least, ROUNDING * np.diagonal(matrix))))
 
 
 def pass_over(train: TrainingRows, thetas: Matrix) -> Matrix:
@@ -170,17 +184,17 @@ def pass_over(train: TrainingRows, thetas: Matrix) -> Matrix:
     return gradients
 
 
-def _inverse_at_start(train: TrainingRows, change: Change, difference: Difference) -> "_Exchanged | _Factored":
+def _inverse_at_start(train: TrainingRows, change: Change, difference: Difference) -> "_Exchanged | _Inverted":
     """Return the inverse of the changed Hessian at the fit."""
     bends = difference.weights != 0
     x, weights = difference.x[bends], difference.weights[bends]
     bent = weights * curvature(risk(x @ train.model.theta))
     if len(bent) <= LOW_RANK_SHARE * x.shape[1] and (np.all(bent > 0) or np.all(bent < 0)):
         with suppress(LinAlgError):  # then the rows determine a coefficient, and the whole Hessian names it
-            return _Exchanged(train.model.cholesky[0], (x * np.sqrt(np.abs(bent))[:, None]).T, np.sign(bent.sum()))
+            return _Exchanged(train.model.inverse, (x * np.sqrt(np.abs(bent))[:, None]).T, np.sign(bent.sum()))
     if len(bent) <= len(train.x) // 2:
         gained, lost = bent > 0, bent < 0
         hessian = train.model.hessian + weighted_gram(x[gained], bent[gained]) - weighted_gram(x[lost], -bent[lost])
         if np.all(np.diagonal(hessian) > LOST_IN_ROUNDING * np.diagonal(train.model.hessian)):
-            return _Factored(hessian)
-    return _Factored(hessian_after(train, change, train.model.theta))
+            return _Inverted(hessian)
+    return _Inverted(hessian_after(train, change, train.model.theta))

@@ -22,7 +22,8 @@ class TrainingRows:
     model : FittedModel
         At its optimum on these rows.
     x : (n, p)
-        Column 0 the intercept if there is one.
+        Column 0 the intercept if there is one. Kept column by column in memory, which halves the time of a step of
+        a refit; copied only where it is not so already.
     y, weights : (n,)
     patients : (n,) int
         Code of the patient of each encounter, 0 to C - 1.
@@ -33,6 +34,9 @@ class TrainingRows:
     y: Vector
     weights: Vector
     patients: Rows
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x", np.asfortranarray(self.x))
 
     @classmethod
     def fit(cls, x: Matrix, y: Vector, weights: Vector, penalty: Vector, patients: Rows | None = None) -> Self:

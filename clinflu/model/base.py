@@ -108,6 +108,11 @@ class FittedModel:
         solution: Matrix = cho_solve(self.cholesky, rhs, check_finite=False)
         return solution
 
+    @cached_property
+    def inverse(self) -> Matrix:
+        """H^-1, (p, p)."""
+        return self.solve(np.eye(len(self.theta)))
+
     @property
     def is_penalised(self) -> bool:
         """Whether any coefficient is shrunk, so that its interval is not one of an unbiased estimate."""

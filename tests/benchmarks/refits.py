@@ -36,10 +36,10 @@ def screen_rows(problem: Problem) -> list[Row]:
 def _group_rows(problem: Problem, label: str, products: Bar, speedup: Bar | None, *, beside_sklearn: bool) -> list[Row]:
     train, rows = problem.train, problem.groups[label]
     kept = np.setdiff1d(np.arange(len(train.x)), rows)
-    x, y = train.x[kept], train.y[kept]
+    x, y = np.ascontiguousarray(train.x[kept]), train.y[kept]
     actions = {
         "product": timed(lambda: train.x @ problem.x_audited, SHORT),
-        "refit": timed(lambda: refit(train, Change.removal(train, rows))),
+        "refit": timed(lambda: refit(train, Change.removal(train, rows)), SHORT),
     }
     if beside_sklearn:
         actions["newton-cholesky"] = timed(lambda: newton_cholesky(x, y, problem.common_penalty))
