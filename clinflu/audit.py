@@ -256,9 +256,29 @@ class Audit:
         return perturbation(self.study, encounter_id, past_encounter_id)
 
     def check(
-        self, encounters: Iterable[str] | None = None, plan: Plan = DEFAULT_PLAN, progress: Progress | None = None
+        self,
+        encounters: Iterable[str] | None = None,
+        *,
+        each: int = DEFAULT_PLAN.strongest,
+        groups: int = DEFAULT_PLAN.groups,
+        seed: int = DEFAULT_PLAN.seed,
+        progress: Progress | None = None,
     ) -> Check:
-        """Compare estimates with refits, and keep the grades for every later view; see ``analysis.check``."""
+        """Compare estimates with refits, and keep the grades for every later view; see ``analysis.check``.
+
+        Parameters
+        ----------
+        encounters : iterable of str, optional
+            Predictions to check on; by default five, chosen.
+        each : int
+            Strongest training encounters of each prediction removed one at a time, and as many others at random.
+        groups : int
+            Groups of each sort, at most.
+        seed : int
+            Of what is chosen at random.
+        progress : Progress, optional
+        """
+        plan = Plan(each, each, groups, seed)
         with _telling("Refitting", progress) as tell:
             self.grades = check(self.study, encounters=encounters, plan=plan, progress=tell)
         return self.grades

@@ -103,7 +103,7 @@ def check_command(
     seed: Seed = 0,
 ) -> None:
     """Compare every estimate with refits: without each of 500 encounters and many groups; --audit keeps the grades."""
-    from clinflu.analysis.check import Plan
+    from clinflu.analysis.check_points import Plan
     from clinflu.analysis.check_values import check_values
     from clinflu.report.check_terminal import check_view
     from clinflu.report.files import as_json, write_private
@@ -111,10 +111,10 @@ def check_command(
 
     if json and json == html:
         raise DataError("--json and --html name the same file; give each a file of its own")
-    plan = Plan(each, each, groups, seed)
+    Plan(each, each, groups, seed)  # what cannot be asked is refused before anything is read
     fitted = _audit(data, loader, audit, penalty, 0 if audit else seed)
     names = [fitted.find(one) for one in encounter] if encounter else None
-    found = fitted.check(names, plan)
+    found = fitted.check(names, each=each, groups=groups, seed=seed)
     values = check_values(found, fitted.pseudonyms)
     contents = {json: as_json(values)} if json else {}
     if html:

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from clinflu import Add, Audit, Edit, Relabel, Remove
-from clinflu.analysis.check import Plan
 from clinflu.analysis.trace_values import trace_values
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.errors import Cancelled, DataError, StoreError
@@ -14,7 +13,7 @@ from clinflu.report.terminal import console, trace_view
 from clinflu.storage import GRADES_FILE
 from clinflu.study import Study
 
-PLAN = Plan(strongest=15, random=15, groups=3)
+FEW = {"each": 15, "groups": 3}
 NAMES = Pseudonyms(b"k" * 32)
 
 
@@ -26,7 +25,7 @@ def audit(small_study):
 @pytest.fixture(scope="module")
 def checked(small_study):
     audit = Audit(small_study)
-    audit.check(plan=PLAN)
+    audit.check(**FEW)
     return audit
 
 
@@ -61,7 +60,7 @@ def test_equal_studies_fitted_apart_agree_bit_for_bit(small_cohort, audit):
     np.testing.assert_array_equal(
         again.trace(worst).influence.margin_change, audit.trace(worst).influence.margin_change
     )
-    assert str(again.check(plan=PLAN).to_dict()) == str(audit.check(plan=PLAN).to_dict())
+    assert str(again.check(**FEW).to_dict()) == str(audit.check(**FEW).to_dict())
 
 
 @pytest.mark.parametrize("other", [{"penalty": 2.0}, {"seed": 1}])
@@ -76,7 +75,7 @@ def test_what_was_stopped_is_not_kept(audit):
     worst = audit.worst_miss()
     for question in (
         lambda: audit.flip_set(worst, progress=stop),
-        lambda: audit.check(plan=PLAN, progress=stop),
+        lambda: audit.check(**FEW, progress=stop),
         lambda: audit.ledger(worst, "ward", progress=stop),
         lambda: audit.what_if(Remove(audit.study.train_ids[:2]), progress=stop),
     ):
@@ -103,7 +102,7 @@ def test_every_view_shows_the_grade_of_its_estimates(audit, checked):
 def test_a_check_after_a_trace_grades_that_trace_too(small_study):
     audit = Audit(small_study)
     before = audit.trace(audit.worst_miss())
-    audit.check(plan=PLAN)
+    audit.check(**FEW)
     assert audit.trace(audit.worst_miss()).grades != before.grades
 
 
