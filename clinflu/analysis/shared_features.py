@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.design import MISSING
@@ -123,7 +123,7 @@ def _of_number(values: Vector, inside: Flags, patients: int) -> list[dict[str, o
         return []
     mean, rest, spread = float(ours.mean()), float(others.mean()), float(np.nanstd(values))
     count = min(patients, len(ours))
-    reach = float(student.ppf(0.5 + LEVEL / 2, count - 1) * ours.std(ddof=1) / np.sqrt(count)) if count > 1 else np.nan
+    reach = float(stdtrit(count - 1, 0.5 + LEVEL / 2) * ours.std(ddof=1) / np.sqrt(count)) if count > 1 else np.nan
     return [
         {
             "level": None,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import logit
 
 from clinflu.data.arrays import Vector
@@ -124,6 +123,8 @@ def calibration_intercept(y: Vector, margin: Vector, weights: Vector) -> float:
         return np.nan
 
     sign = 2.0 * y - 1.0
+
+    from scipy.optimize import brentq
 
     def excess(a: float) -> float:  # y - p, without the rounding of 1 - p where p is nearly 1
         return float(weights @ (sign * risk(-sign * (a + margin))))
