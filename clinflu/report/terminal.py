@@ -28,7 +28,7 @@ def trace_view(values: dict[str, Any]) -> RenderableType:
         _attribution(values),
         _patients(values["pushed_toward_error"], "Past patients that pushed toward the error"),
         _patients(values["pushed_against"], "Past patients that pushed against it"),
-        Text(f"Of one past encounter: {values['grades']['single']}", style="dim"),
+        Text(f"How near the estimates are: {values['grades']['single']}", style="dim"),
         *_subgroups(values),
         _provenance(values["provenance"]),
     )
@@ -124,7 +124,7 @@ def _patients(patients: list[dict[str, Any]], title: str) -> Table:
 def _subgroups(values: dict[str, Any]) -> list[RenderableType]:
     if not values["subgroups"]:
         return []
-    grade = Text(f"Of a subgroup: {values['grades']['subgroup']}", style="dim")
+    grade = Text(f"How near the estimates are: {values['grades']['subgroup']}", style="dim")
     return [_subgroup_table(values["subgroups"]), grade]
 
 
