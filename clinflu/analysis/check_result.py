@@ -131,7 +131,7 @@ class Check:
                 model_sha256=str(values["model_sha256"]),
             )
             sound = values["format"] == FORMAT and all(part.place < len(found.checked) for part in found.points)
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             sound = False
         if not sound:
             raise StoreError("the saved grades are damaged; run clinflu check again") from None

@@ -238,8 +238,8 @@ def flip_set(  # noqa: PLR0913 the options of one question
 
 
 def _check_budget(max_patients: int | None, time_s: float) -> None:
-    if max_patients is not None and max_patients < 1:
-        raise DataError(f"a set of at most {max_patients} patients makes no sense; allow 1 or more")
+    if max_patients is not None and not (isinstance(max_patients, int | np.integer) and max_patients >= 1):
+        raise DataError(f"a set of at most {max_patients} patients makes no sense; give a whole number, 1 or more")
     if not time_s > 0:
         raise DataError(f"a search of {time_s} s makes no sense; give a positive number of seconds")
 

@@ -5,12 +5,10 @@ from typing import Self
 
 import numpy as np
 
-from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.errors import OneClassError
 from clinflu.influence.training import TrainingRows
 from clinflu.model.logistic import curvature, risk, weighted_gram
-
-LEAST_WEIGHT = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +44,8 @@ class Change:
 
     @classmethod
     def removal(cls, train: TrainingRows, rows: Rows) -> Self:
-        """Remove these rows."""
-        chosen = np.unique(np.asarray(rows, dtype=np.intp))
+        """Remove these rows, given by position or as flags (n,)."""
+        chosen = positions_of(train, rows)
         return cls(chosen, np.zeros(len(chosen)), train.y[chosen])
 
     @property
@@ -63,8 +61,8 @@ class Change:
 
     @classmethod
     def relabelling(cls, train: TrainingRows, rows: Rows) -> Self:
-        """Give these rows the other outcome."""
-        chosen = np.unique(np.asarray(rows, dtype=np.intp))
+        """Give these rows, by position or as flags (n,), the other outcome."""
+        chosen = positions_of(train, rows)
         return cls(chosen, train.weights[chosen], 1.0 - train.y[chosen])
 
 
@@ -130,13 +128,45 @@ def hessian_after(train: TrainingRows, change: Change, theta: Vector) -> Matrix:
     return hessian
 
 
-def require_both_classes(train: TrainingRows, change: Change) -> None:
-    """Raise OneClassError where what is left holds one outcome only."""
-    lost, kept = train.weights[change.rows], change.weights
-    total = float(train.weights.sum() - lost.sum() + kept.sum())
-    events = float(train.weights @ train.y - lost @ train.y[change.rows] + kept @ change.y)
+def positions_of(train: TrainingRows, rows: Rows | Flags) -> Rows:
+    """Return positions among the training rows, each once and in order, from positions or from flags (n,).
+
+    Raises
+    ------
+    ValueError
+        They are no positions of training rows.
+    """
+    given = np.asarray(rows)
+    if given.dtype == bool:
+        if given.shape != train.y.shape:
+            raise ValueError(f"{len(given)} flags for {len(train.y)} training rows")
+        return np.flatnonzero(given)
+    chosen = np.unique(given.astype(np.intp))
+    if len(chosen) and not 0 <= chosen[0] <= chosen[-1] < len(train.y):
+        raise ValueError(f"positions run from 0 to {len(train.y) - 1}")
+    return chosen
+
+
+def require_sound(train: TrainingRows, change: Change) -> None:
+    """Raise where a change cannot be refitted.
+
+    Raises
+    ------
+    OneClassError
+        What is left holds one outcome only.
+    ValueError
+        A row is named twice or is not there, a weight is negative or not finite, or an outcome is not 0 or 1.
+    """
+    if len(positions_of(train, change.rows)) != len(change.rows):
+        raise ValueError("a change names each training row once")
+    y, weights = change.y, change.weights
     if change.added is not None:
-        total += float(change.added.weights.sum())
-        events += float(change.added.weights @ change.added.y)
-    if min(events, total - events) < LEAST_WEIGHT * train.weights.max():
-        raise OneClassError("this change leaves encounters of one outcome only; keep at least one of each")
+        y, weights = np.append(y, change.added.y), np.append(weights, change.added.weights)
+    if not (np.isin(y, (0.0, 1.0)).all() and np.isfinite(weights).all() and np.all(weights >= 0)):
+        raise ValueError("an outcome is 0 or 1, and a weight finite and 0 or more")
+    counts = train.weights > 0
+    for outcome in (0.0, 1.0):
+        left = int((counts & (train.y == outcome)).sum())
+        left -= int((counts[change.rows] & (train.y[change.rows] == outcome)).sum())
+        if left + int(((weights > 0) & (y == outcome)).sum()) == 0:
+            raise OneClassError("this change leaves encounters of one outcome only; keep at least one of each")

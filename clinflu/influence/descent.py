@@ -21,6 +21,7 @@ STEPS_WORTH_A_HESSIAN = 14
 MAX_HESSIANS = 15
 LARGEST_GROWTH = 4.0
 SMALLEST_TAUGHT_STEP = 1e-8
+FAR = 5.0  # log-odds
 
 
 class Descent:
@@ -42,6 +43,8 @@ class Descent:
         self._difference = Difference.of(train, change)
         self._pairs: list[tuple[Vector, Vector, float]] = []
         self._last: tuple[Vector, Vector] | None = None
+        self._total = float(train.weights.sum() + self._difference.weights.sum())
+        self._hessian_of = train.model.theta
         self.theta = train.model.theta
         self.step_norm = np.inf
         self.gradient_norm = np.inf
@@ -72,7 +75,10 @@ class Descent:
         step = self._direction(gradient)
         size = float(np.abs(step).max())
         stalled = size > 0.5 * self.step_norm
-        if has_arrived(size, gradient, self._train.x, stalled=stalled):
+        if has_arrived(size, gradient, self._train.x, self._total, stalled=stalled):
+            if self._may_have_run_away():
+                self._refresh()
+                return self.advance(gradient)
             self.step_norm, self.gradient_norm = size, float(np.linalg.norm(gradient)) / len(self._train.x)
             return True
         if not size < LARGEST_GROWTH * self.step_norm or self.hessians >= MAX_HESSIANS:
@@ -113,6 +119,16 @@ class Descent:
             direction = direction + (share - scale * float(bent @ direction)) * step
         return direction
 
+    def _may_have_run_away(self) -> bool:
+        """Whether the Hessian in use is of a place so far from here that a step by it says nothing.
+
+        Where rows are separated and no penalty holds their coefficients, the gradient vanishes with the curvature.
+        """
+        if np.count_nonzero(self._train.model.penalty) >= len(self.theta) - 1:
+            return False
+        moved = self.theta - self._hessian_of
+        return bool(max(np.abs(x @ moved).max(initial=0.0) for x in (self._train.x, self._difference.x)) > FAR)
+
     def _is_slow(self, size: float) -> bool:
         """Whether steps shrinking at this rate would cost more than a new Hessian."""
         if not np.isfinite(self.step_norm):
@@ -122,6 +138,7 @@ class Descent:
 
     def _refresh(self) -> None:
         self._inverse = _Inverted(hessian_after(self._train, self._change, self.theta))
+        self._hessian_of = self.theta
         self._pairs.clear()
         self.hessians += 1
 

@@ -252,6 +252,8 @@ class _Search:
             if self._time_is_up():
                 return False
             candidates = extended(level, BATCH)
+            if not candidates:
+                return False
             missing = np.nan_to_num(self._crossing.start.missing_with(candidates), nan=np.inf)
             if missing.min() <= 0:
                 self._best = self._crossing.start.move_to(candidates[int(missing.argmin())])

@@ -7,6 +7,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.errors import SingularHessianError
+from clinflu.influence.change import positions_of
 from clinflu.influence.training import TrainingRows
 from clinflu.model.cholesky import factor
 from clinflu.model.logistic import weighted_gram
@@ -41,7 +42,7 @@ def group_effects(train: TrainingRows, rows: Rows, x_audited: Vector) -> GroupEf
         Positions of the training rows; one named twice is removed once.
     x_audited : (p,)
     """
-    chosen = np.unique(np.asarray(rows, dtype=np.intp))
+    chosen = positions_of(train, rows)
     return GroupEffects(
         float(x_audited @ group_first_order(train, chosen)),
         float(x_audited @ group_second_order(train, chosen)),

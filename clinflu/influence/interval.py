@@ -8,6 +8,7 @@ from scipy.sparse import csr_array
 from scipy.special import expit, ndtri
 
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.errors import DataError
 from clinflu.influence.removal import removal_effect, sum_by_patient
 from clinflu.influence.training import TrainingRows
 from clinflu.progress import Progress, silent
@@ -42,6 +43,8 @@ def jackknife_variance(per_encounter: Vector, patients: Rows) -> float:
     """
     by_patient = sum_by_patient(per_encounter, patients)
     count = len(by_patient)
+    if count < 2:
+        return np.nan
     return float(count / (count - 1) * np.square(by_patient - by_patient.mean()).sum())
 
 
@@ -80,7 +83,14 @@ def risk_interval(train: TrainingRows, x_audited: Vector, level: float = 0.95) -
     x_audited : (p,)
     level : float
         Coverage aimed at.
+
+    Raises
+    ------
+    DataError
+        That is no level.
     """
+    if not 0 < level < 1:
+        raise DataError("the level of an interval lies between 0 and 1; 0.95 is usual")
     margin = float(x_audited @ train.model.theta)
     spread = np.sqrt(jackknife_variance(-removal_effect(train, x_audited), train.patients))
     reach = float(ndtri(0.5 + level / 2)) * spread

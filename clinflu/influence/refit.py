@@ -7,7 +7,7 @@ import numpy as np
 
 from clinflu.data.arrays import Vector
 from clinflu.errors import FitError, SingularHessianError
-from clinflu.influence.change import Added, Change, hessian_after, require_both_classes, rows_after
+from clinflu.influence.change import Added, Change, hessian_after, require_sound, rows_after
 from clinflu.influence.descent import Descent, pass_over
 from clinflu.influence.training import TrainingRows
 from clinflu.model.base import FittedModel
@@ -71,7 +71,7 @@ def refit_each(train: TrainingRows, changes: list[Change], progress: Progress = 
         What is left has no optimum, or none was reached; as a fit to the changed rows would say.
     """
     for change in changes:
-        require_both_classes(train, change)
+        require_sound(train, change)
     found: list[Refitted] = []
     for batch in _batches(train, changes):
         found += _solve(train, changes[batch])
@@ -84,14 +84,14 @@ def refit_each_or_nan(train: TrainingRows, changes: list[Change], progress: Prog
 
     Without a penalty, removing the only event of a level makes its odds ratio infinite.
     """
-    try:
-        return refit_each(train, changes, progress)
-    except FitError:
-        found = []
-        for change in changes:
-            found.append(_refit_or_nan(train, change))
-            progress(len(found), len(changes))
-        return found
+    found: list[Refitted] = []
+    for batch in _batches(train, changes):
+        try:
+            found += refit_each(train, changes[batch])
+        except FitError:
+            found += [_refit_or_nan(train, change) for change in changes[batch]]
+        progress(len(found), len(changes))
+    return found
 
 
 def model_after(train: TrainingRows, change: Change, refitted: Refitted) -> FittedModel:
@@ -159,9 +159,11 @@ def _advance(descent: Descent, gradient: Vector) -> bool | None:
 
 
 def _as_refitted(descent: Descent) -> Refitted:
+    descent.theta.setflags(write=False)  # results are handed out more than once
     return Refitted(descent.theta, descent.gradient_norm, descent.step_norm, descent.steps, descent.hessians)
 
 
 def _from_cold(train: TrainingRows, change: Change) -> Refitted:
     model = fit_logistic(*rows_after(train, change), train.model.penalty)
+    model.theta.setflags(write=False)
     return Refitted(model.theta, model.gradient_norm, model.step_norm, model.iterations, model.iterations)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.errors import DataError
-from clinflu.influence.group import group_newton
+from clinflu.influence.group import group_newton_effect
 from clinflu.influence.interval import concentration
 from clinflu.influence.refit import Change, Refitted, refit_each_or_nan
 from clinflu.influence.removal import (
@@ -118,7 +118,7 @@ class Influence:
         chosen = _largest(np.abs(totals), k)
         groups = [np.flatnonzero(self.train.patients == patient) for patient in chosen]
         refits = refit_each_or_nan(self.train, [Change.removal(self.train, rows) for rows in groups])
-        estimates = np.array([self.x_audited @ group_newton(self.train, rows) for rows in groups])
+        estimates = np.array([group_newton_effect(self.train, rows, self.x_audited) for rows in groups])
         return pd.DataFrame(
             {
                 "encounters": [tuple(self.train_ids[rows]) for rows in groups],

@@ -51,7 +51,7 @@ def assess(train: TrainingRows) -> Trust:
     except SingularHessianError:
         reason = "the Hessian is not positive definite"
         return Trust(gradient_norm, np.inf, condition, np.nan, np.nan, (reason,))
-    arrived = has_arrived(step_norm, gradient, train.x, stalled=True)
+    arrived = has_arrived(step_norm, gradient, train.x, float(train.weights.sum()), stalled=True)
     reasons = _reasons(step_norm, condition, leverage, arrived=arrived)
     return Trust(gradient_norm, step_norm, condition, float(leverage.sum()), float(leverage.max()), reasons)
 

@@ -21,7 +21,7 @@ ARMIJO = 1e-4
 SEPARATED_MARGIN = 30.0
 
 
-def has_arrived(step_norm: float, gradient: Vector, x: Matrix, *, stalled: bool) -> bool:
+def has_arrived(step_norm: float, gradient: Vector, x: Matrix, total: float, *, stalled: bool) -> bool:
     """Whether the stopping rule is met: ``max |H^-1 g| <= 1e-10`` and ``max |g| / n <= 1e-12``.
 
     Parameters
@@ -30,13 +30,15 @@ def has_arrived(step_norm: float, gradient: Vector, x: Matrix, *, stalled: bool)
         max |H^-1 g|.
     gradient : (p,)
     x : (n, p)
+    total : float
+        Sum of the weights: where it is more than n, it takes the place of n.
     stalled : bool
         Whether the steps have stopped shrinking. Then the gradient of a column of large values, which rounding keeps
         above its limit, is measured per unit of the column's root mean square.
     """
     if step_norm > STEP_TOLERANCE:
         return False
-    left = np.abs(gradient) / len(x)
+    left = np.abs(gradient) / max(len(x), total)
     if stalled and left.max() > GRADIENT_TOLERANCE:
         left /= np.sqrt(np.einsum("ij,ij->j", x, x) / len(x)).clip(min=1.0)
     return bool(left.max() <= GRADIENT_TOLERANCE)
@@ -103,14 +105,14 @@ class _Objective:
 
 def _descend(objective: _Objective, theta: Vector) -> FittedModel:
     margin = objective.x @ theta
-    last_step = np.inf
+    last_step, total = np.inf, float(objective.weights.sum())
     for iteration in range(MAX_ITERATIONS):
         p = risk(margin)
         hessian = objective.hessian(p)
         gradient = objective.gradient(theta, p)
         step: Vector = cho_solve(factor(hessian), gradient, check_finite=False)
         step_norm = float(np.abs(step).max())
-        if has_arrived(step_norm, gradient, objective.x, stalled=step_norm > 0.5 * last_step):
+        if has_arrived(step_norm, gradient, objective.x, total, stalled=step_norm > 0.5 * last_step):
             gradient_norm = float(np.linalg.norm(gradient)) / len(objective.x)
             return FittedModel(LOGISTIC.name, theta, objective.penalty, hessian, gradient_norm, step_norm, iteration)
         last_step = step_norm

@@ -177,7 +177,8 @@ def test_the_words_say_what_is_proven_and_what_is_not():
     [
         ({"threshold": 1.5}, "no risk"),
         ({"threshold": 0.0}, "no risk"),
-        ({"max_patients": 0}, "allow 1 or more"),
+        ({"max_patients": 0}, "1 or more"),
+        ({"max_patients": 2.5}, "1 or more"),
         ({"time_s": 0.0}, "positive number of seconds"),
         ({"time_s": float("nan")}, "positive number of seconds"),
     ],
