@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+from warnings import warn
 
 import pandas as pd
 
@@ -19,18 +21,18 @@ from clinflu.analysis.drivers import Drivers, drivers
 from clinflu.analysis.flip_set import DEFAULT_TIME_S, FlipSet, flip_set
 from clinflu.analysis.ledger import By, Ledger, ledger
 from clinflu.analysis.metric_intervals import odds_ratio_intervals, subgroup_metrics
-from clinflu.analysis.mistakes import mistakes
+from clinflu.analysis.mistakes import check_threshold, mistakes
 from clinflu.analysis.pair import GroupDecomposition, decomposition, group_decomposition, perturbation
 from clinflu.analysis.planted import planted_mistakes
 from clinflu.analysis.support import Cuts, Support, support, support_cuts, support_table
 from clinflu.analysis.support_calibration import SupportCalibration, support_calibration
-from clinflu.analysis.trace import Trace, at_threshold, graded, influence_on, trace
+from clinflu.analysis.trace import Trace, at_threshold, graded, influence_on, own_frames, trace
 from clinflu.analysis.training_diagnostics import diagnostics_beside_refits, training_diagnostics
 from clinflu.analysis.what_if import Action, Refit, refit_plan
 from clinflu.data import Cohort, Design
 from clinflu.data.arrays import Rows
 from clinflu.data.pseudonym import Pseudonyms
-from clinflu.errors import DataError
+from clinflu.errors import DataError, StoreError
 from clinflu.influence.leave_one_out import LeaveOneOut
 from clinflu.influence.trust import Trust
 from clinflu.model.base import FittedModel
@@ -58,9 +60,18 @@ class Audit:
     """
 
     def __init__(self, study: Study, adoption: Adoption | None = None, grades: Check | None = None) -> None:
+        if grades is not None and not grades.belongs_to(study):
+            raise DataError("these grades are of another model; check this one")
         self.study = study
         self.adoption = adoption
         self.grades = grades
+
+    def __repr__(self) -> str:
+        study = self.study
+        return (
+            f"Audit of {study.cohort.provenance.source}: {len(study.split.train):,} training and "
+            f"{len(study.split.audited):,} audited encounters; see .mistakes(), .trace(encounter), .what_if(...)"
+        )
 
     @classmethod
     def fit(cls, cohort: Cohort, penalty: float = DEFAULT_PENALTY, seed: int = 0) -> Self:
@@ -96,10 +107,14 @@ class Audit:
         Raises
         ------
         StoreError
-            It is damaged, foreign, or not there.
+            It is damaged, foreign, or not there. Grades that are damaged are left out, with a warning.
         """
         study = open_study(Path(folder))
-        return cls(study, grades=open_grades(Path(folder), study))
+        try:
+            return cls(study, grades=open_grades(Path(folder), study))
+        except StoreError as error:
+            warn(f"opened without the grades of its estimates: {error.one_line}", stacklevel=2)
+            return cls(study)
 
     def save(self, folder: str | Path) -> None:
         """Write the audit into a folder that only its owner can read; it holds patient data.
@@ -173,7 +188,7 @@ class Audit:
         """Explain one prediction; see ``analysis.trace``."""
         key = str(encounter_id)
         found = self._results.get("trace", (key,), lambda: trace(self.study, key, cuts=self.support_cuts))
-        return graded(at_threshold(found, self.threshold if threshold is None else threshold), self.grades)
+        return graded(at_threshold(own_frames(found), self.threshold if threshold is None else threshold), self.grades)
 
     def what_if(self, *actions: Action, progress: Progress | None = None) -> Refit:
         """Refit the model as if the actions had been done before training; see ``analysis.what_if``."""
@@ -195,10 +210,10 @@ class Audit:
 
         An answer that the time cut off is not kept: asking again searches again.
         """
-        limit = self.threshold if threshold is None else threshold
+        limit = self.threshold if threshold is None else check_threshold(threshold)
         options = {"relabel": relabel, "max_patients": max_patients, "time_s": time_s}
         with _telling("Searching the smallest set", progress) as tell:
-            return self._results.get(
+            found = self._results.get(
                 "flip set",
                 (str(encounter_id), limit, options),
                 lambda: flip_set(
@@ -212,6 +227,7 @@ class Audit:
                 ),
                 keep=lambda found: not found.out_of_time,
             )
+        return replace(found, table=_own(found.table), description=_own(found.description))
 
     def ledger(
         self, encounter_id: str, by: By, encounters: Iterable[str] | None = None, progress: Progress | None = None
@@ -231,9 +247,10 @@ class Audit:
     def support_table(self, progress: Progress | None = None) -> pd.DataFrame:
         """Return the support of every audited prediction; see ``analysis.support``."""
         with _telling("Looking at the support of each prediction", progress) as tell:
-            return self._results.get(
+            found = self._results.get(
                 "support table", (), lambda: support_table(self.study, None, self.support_cuts, tell)
-            ).copy()
+            )
+        return _own(found)
 
     def support_calibration(self, threshold: float | None = None) -> SupportCalibration:
         """Put the low-support warning to the test; see ``analysis.support_calibration``."""
@@ -294,10 +311,10 @@ class Audit:
         """Ask who among the training encounters drives a metric; see ``analysis.drivers``."""
         return drivers(self.study, metric, subgroup=subgroup, against=against, threshold=threshold)
 
-    @cached_property
+    @property
     def diagnostics(self) -> pd.DataFrame:
         """Regression diagnostics of each training encounter, largest Cook's distance first."""
-        return training_diagnostics(self.study)
+        return _own(self._results.get("diagnostics", (), lambda: training_diagnostics(self.study)))
 
     def diagnostics_beside_refits(self, k: int = 20, progress: Progress | None = None) -> pd.DataFrame:
         """Return the first k of them, each estimate beside its refit."""
@@ -320,15 +337,15 @@ class Audit:
         with _telling("Measuring subgroups", progress) as tell:
             return subgroup_metrics(self.study, variables, threshold, progress=tell)
 
-    @cached_property
+    @property
     def odds_ratio_intervals(self) -> pd.DataFrame:
-        """Odds ratios with jackknife intervals by patient; see ``analysis.metric_intervals``."""
-        return odds_ratio_intervals(self.study)
+        """Odds ratios with intervals by patient; see ``analysis.metric_intervals``."""
+        return _own(self._results.get("odds ratios", (), lambda: odds_ratio_intervals(self.study)))
 
-    @cached_property
+    @property
     def coefficients(self) -> pd.DataFrame:
         """Odds ratios with standard errors and intervals, by column."""
-        return coefficients(self.study)
+        return _own(self._results.get("coefficients", (), lambda: coefficients(self.study)))
 
     @cached_property
     def discrimination(self) -> Discrimination:
@@ -374,6 +391,11 @@ class Audit:
             if self.pseudonyms.encounter(encounter_id) == name.strip().upper():
                 return str(encounter_id)
         return str(self.cohort.frame.index[self.cohort.position(name)])
+
+
+def _own(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose changes stay with whoever makes them; nothing is copied until then."""
+    return frame.copy(deep=False)
 
 
 def _telling(what: str, progress: Progress | None) -> AbstractContextManager[Progress]:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -225,6 +226,7 @@ def simulate(
 
 def main() -> None:
     """Exit 0 when done, 2 with one line when the user can fix it, 1 on a defect of ours."""
+    warnings.formatwarning = lambda message, *_, **__: f"clinflu: note: {message}\n"
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two spin against each other as soon as the machine is busy
     try:
         status = app(standalone_mode=False)

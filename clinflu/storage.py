@@ -33,7 +33,9 @@ OWNER_ONLY_FOLDER = 0o700
 
 
 def save_study(study: Study, folder: Path, grades: Check | None = None) -> None:
-    """Write a study, and the grades of its estimates if there are any, into a new folder: all of it or nothing.
+    """Write a study, and the grades of its estimates if there are any, into a folder: all of it or nothing.
+
+    Grades of the same model that are there already are kept where none are given.
 
     Raises
     ------
@@ -48,9 +50,10 @@ def save_study(study: Study, folder: Path, grades: Check | None = None) -> None:
     except OSError:
         raise StoreError(f"cannot write beside {folder.name}; give a folder that you may write to") from None
     new, old = workplace / "new", workplace / "old"
+    kept = grades if grades is not None else _grades_there(folder, study)
     try:
         new.mkdir(mode=OWNER_ONLY_FOLDER)
-        _write(study, new, grades)
+        _write(study, new, kept)
         _exchange(folder, new, old)
     except OSError as error:
         reason = error.strerror or "it cannot be written"
@@ -109,6 +112,13 @@ def open_study(folder: Path) -> Study:
         raise StoreError(f"{folder.name} is damaged; save the audit again") from None
     split = Split(*(np.array(rows, dtype=np.intp) for rows in (parts.train, parts.audited, parts.confirm)))
     return Study(cohort, design, model, split, parts.seed, parts.encoder, parts.notes)
+
+
+def _grades_there(folder: Path, study: Study) -> Check | None:
+    try:
+        return open_grades(folder, study)
+    except (StoreError, KeyError):
+        return None
 
 
 def open_grades(folder: Path, study: Study) -> Check | None:

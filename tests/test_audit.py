@@ -7,7 +7,7 @@ import pytest
 from clinflu import Add, Audit, Edit, Relabel, Remove
 from clinflu.analysis.trace_values import trace_values
 from clinflu.data.pseudonym import Pseudonyms
-from clinflu.errors import Cancelled, DataError, StoreError
+from clinflu.errors import Cancelled, DataError
 from clinflu.report import trace_page
 from clinflu.report.terminal import console, trace_view
 from clinflu.storage import GRADES_FILE
@@ -128,8 +128,41 @@ def test_damaged_grades_are_noticed(checked, tmp_path):
     checked.save(tmp_path / "audit")
     path = tmp_path / "audit" / GRADES_FILE
     path.write_text(path.read_text().replace("0", "1", 1))
-    with pytest.raises(StoreError, match="damaged"):
-        Audit.open(tmp_path / "audit")
+    with pytest.warns(UserWarning, match=r"without the grades.*damaged"):
+        found = Audit.open(tmp_path / "audit")
+    assert found.grades is None
+    found.check(**FEW)
+    found.save(tmp_path / "audit")
+    assert Audit.open(tmp_path / "audit").grades is not None
+
+
+def test_saving_again_keeps_the_grades_of_the_same_model_only(checked, small_cohort, tmp_path):
+    checked.save(tmp_path / "audit")
+    Audit(checked.study).save(tmp_path / "audit")
+    assert Audit.open(tmp_path / "audit").grades is not None
+    other = Audit(Study.fit(small_cohort, penalty=3.0))
+    other.save(tmp_path / "audit")
+    assert Audit.open(tmp_path / "audit").grades is None
+    with pytest.raises(DataError, match="of another model"):
+        Audit(other.study, grades=checked.grades)
+
+
+def test_what_is_handed_out_is_the_askers_own(audit):
+    worst = audit.worst_miss()
+    first, found = audit.trace(worst), audit.flip_set(worst)
+    expected = [frame.copy() for frame in (first.pushed_toward_error, first.subgroups, audit.coefficients, found.table)]
+    first.pushed_toward_error["risk_change_refit_pp"] = 0.0
+    first.subgroups["risk_change_refit_pp"] = 0.0
+    odds = audit.coefficients
+    odds["odds_ratio"] = 0.0
+    found.table["margin_change_estimate"] = 0.0
+    again = audit.trace(worst)
+    given = (again.pushed_toward_error, again.subgroups, audit.coefficients, audit.flip_set(worst).table)
+    for frame, was in zip(given, expected, strict=True):
+        pd.testing.assert_frame_equal(frame, was)
+    for array in (audit.what_if(Remove(audit.study.train_ids[:2])).refitted.theta, again.influence.margin_change):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0.0
 
 
 def test_the_parts_answer_through_the_facade(audit):

@@ -12,8 +12,6 @@ from clinflu.influence.training import TrainingRows
 from clinflu.model.base import FittedModel
 from clinflu.model.logistic import risk
 
-FEW = 32
-
 
 @dataclass(frozen=True, eq=False)
 class ChangeSpread:
@@ -51,30 +49,22 @@ class ChangeSpread:
         """Return the variance of differences of functionals with these gradients, (t, p) each: (t,)."""
         after = self.after.solve(np.ascontiguousarray(slope_after.T)).T
         before = self.train.model.solve(np.ascontiguousarray(slope_before.T)).T
-        if len(slope_after) <= FEW:
-            moved = self._scores_after @ after.T - self._scores_before @ before.T
-            variance: Vector = np.square(moved - moved.mean(axis=0)).sum(axis=0)
-            return _unbiased(self._patients) * variance
         directions = np.hstack([after, after - before])
-        variance = np.einsum("tp,tp->t", directions @ self._covariance, directions)
+        variance: Vector = np.einsum("tp,tp->t", directions @ self._covariance, directions)
         return variance.clip(min=0.0)
 
     @cached_property
     def _covariance(self) -> Matrix:
         """Covariance of what the scores of a patient gained and what they were, (2p, 2p).
 
-        So split, a small change is not lost in rounding.
+        So split, a small change is not lost in rounding. The scores themselves, one row a patient, are not kept.
         """
-        scores = np.hstack([self._scores_after - self._scores_before, self._scores_before])
-        scores -= scores.mean(axis=0)
-        covariance: Matrix = _unbiased(self._patients) * (scores.T @ scores)
+        before = self._by_patient(self.train.x, self.train.residual, self.train.patients)
+        gained = self._scores_after() - before
+        scores = [part - part.mean(axis=0) for part in (gained, before)]
+        covariance: Matrix = _unbiased(self._patients) * np.block([[a.T @ b for b in scores] for a in scores])
         return covariance
 
-    @cached_property
-    def _scores_before(self) -> Matrix:
-        return self._by_patient(self.train.x, self.train.residual, self.train.patients)
-
-    @cached_property
     def _scores_after(self) -> Matrix:
         train, change, theta = self.train, self.change, self.after.theta
         y, weights = train.y.copy(), train.weights.copy()

@@ -4,22 +4,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from clinflu.data.arrays import Matrix
-from clinflu.influence.training import TrainingRows
-from clinflu.model.logistic import weighted_gram
+from clinflu.influence.interval import model_covariance
 from clinflu.study import Study
 
 UNPENALISED = "maximum likelihood"
 PENALISED = "penalised fit: sampling error only, shrinkage not included"
-
-
-def covariance(train: TrainingRows) -> Matrix:
-    r"""Return the sampling covariance of theta, (p, p): H^-1 (X' diag(w^2 s) X) H^-1.
-
-    At penalty 0 and weights of 1 it is the inverse information. Weights are those of a loss, not counts of patients.
-    """
-    information = weighted_gram(train.x, train.weights * train.curvature)
-    return train.model.solve(train.model.solve(information).T)
 
 
 def coefficients(study: Study, level: float = 0.95) -> pd.DataFrame:
@@ -39,8 +28,8 @@ def coefficients(study: Study, level: float = 0.95) -> pd.DataFrame:
         against the reference; ``interval`` says whether the fit was penalised.
     """
     theta = study.model.theta
-    errors = np.sqrt(np.diagonal(covariance(study.train)))
-    scale, per = _units(study)
+    errors = np.sqrt(np.diagonal(model_covariance(study.train)))
+    scale, per = recorded_units(study)
     reach = float(ndtri(0.5 + level / 2)) * errors
     return pd.DataFrame(
         {
@@ -57,7 +46,7 @@ def coefficients(study: Study, level: float = 0.95) -> pd.DataFrame:
     )
 
 
-def _units(study: Study) -> tuple[np.ndarray, list[str]]:
+def recorded_units(study: Study) -> tuple[np.ndarray, list[str]]:
     """Return by what each coefficient is divided to speak of one recorded unit, and that unit in words."""
     if study.encoder is None:
         return np.ones(len(study.design.columns)), ["column as the adopted model has it"] * len(study.design.columns)

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit, ndtri
 
-from clinflu.analysis.coefficients import _units
+from clinflu.analysis.coefficients import recorded_units
 from clinflu.analysis.linearised import METRICS, Audited, Metric
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.data.arrays import Matrix, Rows
 from clinflu.data.design import MISSING
 from clinflu.errors import DataError
-from clinflu.influence.interval import jackknife_covariance, jackknife_variance, standard_errors
+from clinflu.influence.interval import Sampling, jackknife_variance
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
@@ -20,8 +20,8 @@ FEWEST_PATIENTS = 50
 FEWEST_OF_A_CLASS = 20  # in 1,500 simulated samples 95 % intervals cover 93 to 96 % at 19 events, the AUROC's 90 % at 6
 EVERYBODY = "all audited encounters"
 METHOD = (
-    "infinitesimal jackknife by patient over the training sample and over the audited sample, added as variances; the "
-    "threshold and the penalty are held fixed, and shrinkage is not included"
+    "infinitesimal jackknife by patient over the training sample (or model-based, where that is wider) and over the "
+    "audited sample, added as variances; threshold and penalty are held fixed, and shrinkage is not included"
 )
 
 
@@ -62,10 +62,11 @@ class MetricInterval:
 
 
 def odds_ratio_intervals(study: Study, level: float = 0.95) -> pd.DataFrame:
-    """Return each odds ratio with its infinitesimal-jackknife interval by patient.
+    """Return each odds ratio with its interval by infinitesimal jackknife by patient, or by the model where wider.
 
     Unlike the Wald interval of ``coefficients`` it holds where encounters of a patient resemble each other and where
-    the model is not exactly right; of a penalised fit it describes sampling alone, not the shrinkage.
+    the model is not exactly right; of a penalised fit it describes sampling alone, not the shrinkage. Why the wider of
+    the two: :class:`clinflu.influence.interval.Sampling`.
 
     Parameters
     ----------
@@ -77,11 +78,14 @@ def odds_ratio_intervals(study: Study, level: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         Index: column. ``coefficient`` and ``standard_error`` in log-odds as fitted; ``odds_ratio`` and its interval
-        ``per`` recorded unit, as in ``coefficients``.
+        ``per`` recorded unit, as in ``coefficients``. ``wider`` says which it is; ``encounters`` and ``events`` count
+        the training encounters whose column is not 0, those of the level.
     """
-    theta = study.model.theta
-    errors = np.sqrt(np.diagonal(jackknife_covariance(study.train)))
-    scale, per = _units(study)
+    theta, train = study.model.theta, study.train
+    sampling = Sampling.of(train)
+    jackknife, model = (np.sqrt(np.diagonal(one).clip(min=0.0)) for one in (sampling.jackknife, sampling.model))
+    errors = np.maximum(jackknife, model)
+    scale, per = recorded_units(study)
     reach = _reach(level) * errors
     return pd.DataFrame(
         {
@@ -92,6 +96,9 @@ def odds_ratio_intervals(study: Study, level: float = 0.95) -> pd.DataFrame:
             "odds_ratio_low": np.exp((theta - reach) / scale),
             "odds_ratio_high": np.exp((theta + reach) / scale),
             "per": per,
+            "wider": np.where(jackknife >= model, "jackknife by patient", "model-based"),
+            "encounters": np.count_nonzero(train.x, axis=0),
+            "events": np.count_nonzero(train.x[train.y == 1], axis=0),
         },
         index=pd.Index(study.design.columns, name="column"),
     )
@@ -118,7 +125,7 @@ def metric_intervals(
         There are no rows, or the threshold is no risk.
     """
     limit = study.threshold if threshold is None else check_threshold(threshold)
-    return _intervals(study, jackknife_covariance(study.train), np.asarray(rows), limit, level)
+    return _intervals(study, Sampling.of(study.train), np.asarray(rows), limit, level)
 
 
 def subgroup_metrics(
@@ -151,7 +158,7 @@ def subgroup_metrics(
         The schema has no such variable.
     """
     limit = study.threshold if threshold is None else check_threshold(threshold)
-    covariance = jackknife_covariance(study.train)
+    sampling = Sampling.of(study.train)
     groups = _subgroups(study, study.cohort.schema.subgroups if variables is None else variables)
     found = []
     for done, (variable, name, rows) in enumerate(groups):
@@ -163,7 +170,7 @@ def subgroup_metrics(
             "patients": study.design.patient_ids[rows].nunique(),
             "events": int(study.design.y[rows].sum()),
         }
-        found += [described | asdict(one) for one in _intervals(study, covariance, rows, limit, level)]
+        found += [described | asdict(one) for one in _intervals(study, sampling, rows, limit, level)]
     progress(len(groups), len(groups))
     return pd.DataFrame(found)
 
@@ -181,17 +188,17 @@ def _subgroups(study: Study, variables: tuple[str, ...]) -> list[tuple[str, str,
 
 
 def _intervals(
-    study: Study, covariance: Matrix, rows: Rows, threshold: float, level: float
+    study: Study, sampling: Sampling, rows: Rows, threshold: float, level: float
 ) -> tuple[MetricInterval, ...]:
     if not len(rows):
         raise DataError("there are no encounters to judge; give at least one row")
     patients, _ = pd.factorize(study.design.patient_ids[rows])
     at = Audited(study.margins[rows], study.design.y[rows], patients, threshold)
     taught = bool(np.isin(rows, study.split.train).any())
-    return tuple(_interval(name, at, study.design.x[rows], covariance, level, taught=taught) for name in METRICS)
+    return tuple(_interval(name, at, study.design.x[rows], sampling, level, taught=taught) for name in METRICS)
 
 
-def _interval(name: str, at: Audited, x: Matrix, covariance: Matrix, level: float, *, taught: bool) -> MetricInterval:
+def _interval(name: str, at: Audited, x: Matrix, sampling: Sampling, level: float, *, taught: bool) -> MetricInterval:
     """Return one metric; without its interval where that would mean nothing."""
     metric = METRICS[name]
     shell = MetricInterval(name, metric.label, level)
@@ -202,7 +209,7 @@ def _interval(name: str, at: Audited, x: Matrix, covariance: Matrix, level: floa
     reason = _no_interval(metric, at, linear.value, taught=taught)
     if reason:
         return replace(shell, value=linear.value, withheld=reason)
-    training = float(standard_errors(covariance, (linear.slope @ x)[None, :])[0])
+    training = float(sampling.standard_errors((linear.slope @ x)[None, :])[0])
     if np.isnan(training):
         return replace(shell, value=linear.value, withheld="all of these encounters have the same risk")
     audited = float(np.sqrt(jackknife_variance(linear.per_encounter, at.patients)))

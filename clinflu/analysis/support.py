@@ -10,11 +10,10 @@ from scipy.special import ndtri
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.data.design import MISSING
 from clinflu.influence.interval import (
+    Sampling,
     concentration,
     concentrations,
-    jackknife_covariance,
-    jackknife_variance,
-    standard_errors,
+    margin_standard_error,
 )
 from clinflu.influence.removal import one_step, removal_effect
 from clinflu.influence.result import PERCENT
@@ -62,11 +61,11 @@ class Support:
     ----------
     encounter_id : str
     concentration : float
-        About how many patients carry half of the squared influence.
+        Effective number of patients that carry the prediction.
     leverage : float
         x' H^-1 x: the larger, the less the training rows say about such an encounter.
     width : float
-        Of the 95 % infinitesimal-jackknife interval by patient, log-odds; of a penalised fit without the shrinkage.
+        Of the 95 % interval of the risk, log-odds; of a penalised fit without the shrinkage.
     unseen : tuple of str
         Variables whose level training never saw.
     low : bool
@@ -85,6 +84,9 @@ class Support:
     low: bool
     reasons: tuple[str, ...]
     words: str
+
+    def __repr__(self) -> str:
+        return f"Support: {self.words}"
 
 
 def support_cuts(study: Study, percentile: float = PERCENTILE) -> Cuts:
@@ -146,7 +148,7 @@ def support(study: Study, encounter_id: str, cuts: Cuts | None = None) -> Suppor
     values = (
         concentration(one_step(train, effect), train.patients),
         float(x @ study.model.solve(x)),
-        2.0 * REACH * float(np.sqrt(jackknife_variance(effect, train.patients))),
+        2.0 * REACH * margin_standard_error(train, x),
     )
     reasons = _reasons(study, limits, float(study.margins[row]), values, unseen)
     words = _words(values[0], reasons)
@@ -212,7 +214,7 @@ class _Measured:
 
 def _measure(study: Study, x: Matrix, progress: Progress = silent) -> _Measured:
     """Return the three measures of each row (t, p)."""
-    width = 2.0 * REACH * standard_errors(jackknife_covariance(study.train), x)
+    width = 2.0 * REACH * Sampling.of(study.train).standard_errors(x)
     return _Measured(concentrations(study.train, x, progress), _leverage(study.train, x), width)
 
 

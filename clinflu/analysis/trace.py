@@ -113,9 +113,15 @@ class Trace:
     outcome_label: str
     notes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return (
+            f"Trace: {self.kind}, predicted risk {PERCENT * self.risk:.1f} %, alert threshold "
+            f"{PERCENT * self.threshold:.1f} %; {self.verdict}; see .pushed_toward_error, .pushed_against, .subgroups"
+        )
+
     @property
     def concentration(self) -> float:
-        """About how many patients carry half of the squared influence."""
+        """Effective number of patients that carry the prediction."""
         return self.influence.concentration
 
     @property
@@ -190,6 +196,12 @@ def at_threshold(traced: Trace, threshold: float) -> Trace:
     limit = check_threshold(threshold)
     kind = kinds(np.array([traced.risk]), np.array([traced.outcome]), limit)[0]
     return replace(traced, threshold=limit, kind=str(kind))
+
+
+def own_frames(traced: Trace) -> Trace:
+    """Return the trace with frames of its own, whose changes reach no other holder of it."""
+    names = ("attribution", "pushed_toward_error", "pushed_against", "subgroups")
+    return replace(traced, **{name: getattr(traced, name).copy(deep=False) for name in names})
 
 
 def graded(traced: Trace, check: Check | None) -> Trace:

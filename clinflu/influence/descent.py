@@ -44,7 +44,6 @@ class Descent:
         self._pairs: list[tuple[Vector, Vector, float]] = []
         self._last: tuple[Vector, Vector] | None = None
         self._total = float(train.weights.sum() + self._difference.weights.sum())
-        self._hessian_of = train.model.theta
         self.theta = train.model.theta
         self.step_norm = np.inf
         self.gradient_norm = np.inf
@@ -77,8 +76,7 @@ class Descent:
         stalled = size > 0.5 * self.step_norm
         if has_arrived(size, gradient, self._train.x, self._total, stalled=stalled):
             if self._may_have_run_away():
-                self._refresh()
-                return self.advance(gradient)
+                return None
             self.step_norm, self.gradient_norm = size, float(np.linalg.norm(gradient)) / len(self._train.x)
             return True
         if not size < LARGEST_GROWTH * self.step_norm or self.hessians >= MAX_HESSIANS:
@@ -120,13 +118,13 @@ class Descent:
         return direction
 
     def _may_have_run_away(self) -> bool:
-        """Whether the Hessian in use is of a place so far from here that a step by it says nothing.
+        """Whether this may be no optimum but a place without slope, far out where no penalty holds a coefficient.
 
-        Where rows are separated and no penalty holds their coefficients, the gradient vanishes with the curvature.
+        Where rows are separated the gradient vanishes with the curvature, and a step by a Hessian of elsewhere too.
         """
         if np.count_nonzero(self._train.model.penalty) >= len(self.theta) - 1:
             return False
-        moved = self.theta - self._hessian_of
+        moved = self.theta - self._train.model.theta
         return bool(max(np.abs(x @ moved).max(initial=0.0) for x in (self._train.x, self._difference.x)) > FAR)
 
     def _is_slow(self, size: float) -> bool:
@@ -138,7 +136,6 @@ class Descent:
 
     def _refresh(self) -> None:
         self._inverse = _Inverted(hessian_after(self._train, self._change, self.theta))
-        self._hessian_of = self.theta
         self._pairs.clear()
         self.hessians += 1
 

@@ -50,6 +50,12 @@ class Influence:
         if len(self.train_ids) != len(self.train.x) or self.same_patient.shape != (len(self.train.x),):
             raise ValueError(f"{len(self.train_ids)} ids for {len(self.train.x)} training encounters")
 
+    def __repr__(self) -> str:
+        return (
+            f"Influence of {len(self.train_ids):,} training encounters on one prediction; "
+            "see .strongest(), .patients(), .margin_change"
+        )
+
     @property
     def margin(self) -> float:
         """The audited log-odds."""
@@ -58,16 +64,16 @@ class Influence:
     @cached_property
     def first_order(self) -> Vector:
         """First-order margin change of each removal, (n,), log-odds."""
-        return removal_effect(self.train, self.x_audited)
+        return _sealed(removal_effect(self.train, self.x_audited))
 
     @cached_property
     def margin_change(self) -> Vector:
         """Leverage-corrected margin change of each removal, (n,), log-odds."""
-        return one_step(self.train, self.first_order)
+        return _sealed(one_step(self.train, self.first_order))
 
     @cached_property
     def concentration(self) -> float:
-        """About how many patients carry half of the squared influence."""
+        """Effective number of patients that carry the prediction."""
         return concentration(self.margin_change, self.train.patients)
 
     @property
@@ -178,6 +184,12 @@ class Influence:
             "loss_change_estimate": exact_loss_change(self.margin, estimate, self.y_audited),
             "loss_change_refit": exact_loss_change(self.margin, truth, self.y_audited),
         }
+
+
+def _sealed(values: Vector) -> Vector:
+    """Return values that nobody can change: every holder of the influence sees the same ones."""
+    values.setflags(write=False)
+    return values
 
 
 def _largest(values: Vector, k: int) -> Rows:

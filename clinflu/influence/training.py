@@ -9,7 +9,7 @@ from scipy.linalg import solve_triangular
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.model.base import FittedModel
-from clinflu.model.logistic import BLOCK_ROWS, curvature, risk
+from clinflu.model.logistic import BLOCK_ROWS, curvature, risk, weighted_gram
 from clinflu.model.newton import fit_logistic
 
 
@@ -69,6 +69,13 @@ class TrainingRows:
             half = solve_triangular(lower, self.x[block].T, lower=True, check_finite=False)
             quadratic[block] = np.einsum("pn,pn->n", half, half)
         return self.curvature * quadratic
+
+    @cached_property
+    def information(self) -> Matrix:
+        """X' diag(w^2 s) X, (p, p): covariance of the score if the model is right and encounters are independent."""
+        if np.all(self.weights == 1.0):
+            return self.model.hessian - np.diag(self.model.penalty)
+        return weighted_gram(self.x, self.weights * self.curvature)
 
     @cached_property
     def mean(self) -> Vector:

@@ -5,7 +5,8 @@ import pytest
 import statsmodels.api as sm
 
 from clinflu.adoption import adopt
-from clinflu.analysis.coefficients import coefficients, covariance
+from clinflu.analysis.coefficients import coefficients
+from clinflu.influence.interval import model_covariance
 from clinflu.study import Study
 
 
@@ -43,7 +44,7 @@ def test_covariance_of_a_penalised_fit_is_the_sandwich(small_study):
     information = train.x.T @ (train.x * (p * (1 - p))[:, None])
     inverse = np.linalg.inv(information + np.diag(train.model.penalty))
     expected = inverse @ information @ inverse
-    np.testing.assert_allclose(covariance(train), expected, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(model_covariance(train), expected, rtol=1e-8, atol=1e-12)
     frame = coefficients(small_study)
     np.testing.assert_allclose(frame["standard_error"] ** 2, np.diag(expected), rtol=1e-8)
     assert all("shrinkage not included" in text for text in frame["interval"])

@@ -297,5 +297,10 @@ def test_without_a_penalty_odds_ratios_have_the_cluster_robust_errors_of_statsmo
         method="newton", tol=1e-14, maxiter=100, disp=0, cov_type="cluster", cov_kwds=groups
     )
     count = train.patients.max() + 1
-    found = odds_ratio_intervals(free)["standard_error"]
-    np.testing.assert_allclose(found, fitted.bse * np.sqrt(count / (count - 1)), rtol=1e-7)
+    robust, wald = fitted.bse * np.sqrt(count / (count - 1)), sm.Logit(train.y, train.x).fit(disp=0, tol=1e-14).bse
+    found = odds_ratio_intervals(free)
+    np.testing.assert_allclose(found["standard_error"], np.maximum(robust, wald), rtol=1e-7)
+    assert list(found["wider"] == "model-based") == list(wald > robust)
+    assert 0 < (found["wider"] == "model-based").sum() < len(found)
+    rare = train.x[:, list(free.design.columns).index("group=rare")] == 1
+    assert found.loc["group=rare", ["encounters", "events"]].tolist() == [rare.sum(), train.y[rare].sum()]

@@ -5,12 +5,16 @@ import pytest
 import statsmodels.api as sm
 from scipy.stats import norm
 
+from clinflu.errors import DataError
 from clinflu.influence import interval
 from clinflu.influence.interval import (
+    Sampling,
     concentration,
     concentrations,
     jackknife_covariance,
     jackknife_variance,
+    margin_standard_error,
+    model_covariance,
     risk_interval,
     standard_errors,
 )
@@ -76,6 +80,7 @@ def test_the_interval_is_symmetric_in_log_odds_and_says_what_it_leaves_out(level
     interval = risk_interval(train, x, level)
     low, high = (np.log(p / (1 - p)) for p in (interval.low, interval.high))
     spread = np.sqrt(jackknife_variance(-removal_effect(train, x), train.patients))
+    assert spread > standard_errors(model_covariance(train), x[None, :])[0], "patients matter here"
     np.testing.assert_allclose((low + high) / 2, x @ train.model.theta, rtol=1e-9)
     np.testing.assert_allclose((high - low) / 2, norm.ppf(0.5 + level / 2) * spread, rtol=1e-9)
     assert interval.level == level
@@ -135,3 +140,40 @@ def test_without_a_penalty_the_covariance_is_the_robust_one_of_statsmodels(one_e
     count = patients.max() + 1
     expected = fitted.cov_params() * count / (count - 1)
     np.testing.assert_allclose(jackknife_covariance(train), expected, rtol=1e-7, atol=1e-12)
+
+
+def test_a_rare_level_without_an_event_has_the_interval_of_the_model():
+    rng = np.random.default_rng(4)
+    n = 2_000
+    level = (np.arange(n) < 12).astype(float)
+    x = np.column_stack([np.ones(n), rng.normal(size=n), level])
+    y = (rng.random(n) < 0.15).astype(float)
+    y[:12] = 0
+    train = TrainingRows.fit(x, y, np.ones(n), np.array([0.0, 1.0, 1.0]))
+    holder = np.array([1.0, 0.0, 1.0])
+    jackknife = np.sqrt(jackknife_variance(removal_effect(train, holder), train.patients))
+    model = standard_errors(model_covariance(train), holder[None, :])[0]
+    assert jackknife < 0.6 * model
+    np.testing.assert_allclose(margin_standard_error(train, holder), model, rtol=1e-9)
+    both = Sampling.of(train).standard_errors(np.array([holder, [1.0, 1.0, 0.0]]))
+    np.testing.assert_allclose(
+        both, [margin_standard_error(train, one) for one in (holder, [1.0, 1.0, 0.0])], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_the_information_is_the_closed_form(uneven):
+    given = clustered(3.0)
+    weights = given.weights if uneven else np.ones(len(given.x))
+    train = TrainingRows.fit(given.x, given.y, weights, given.model.penalty)
+    expected = (train.x.T * (weights**2 * train.risk * (1 - train.risk))) @ train.x
+    np.testing.assert_allclose(train.information, expected, rtol=1e-9)
+
+
+def test_one_patient_alone_has_no_variance():
+    assert np.isnan(jackknife_variance(np.array([1.0, 2.0]), np.array([0, 0])))
+
+
+def test_a_level_beyond_one_is_refused(train, problem):
+    with pytest.raises(DataError, match="between 0 and 1"):
+        risk_interval(train, problem.audited[0], 95)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clinflu.errors import Cancelled, FitError, OneClassError, SeparationError, SingularHessianError
-from clinflu.influence.refit import Added, Change, model_after, refit, refit_each, rows_after
+from clinflu.influence.refit import Added, Change, model_after, refit, refit_each, refit_each_or_nan, rows_after
 from clinflu.influence.training import TrainingRows
 from clinflu.model.newton import fit_logistic
 
@@ -188,6 +188,70 @@ def test_many_refits_tell_how_far_they_are_and_can_be_stopped(train, changes):
 
     with pytest.raises(Cancelled):
         refit_each(train, changes * 3, stop)
+
+
+@pytest.mark.parametrize("events", [25, 30, 40, 200])
+def test_separation_far_away_is_not_taken_for_an_optimum(events):
+    rng = np.random.default_rng(events)
+    n = 600
+    level = np.zeros(n)
+    level[: events + 1] = 1
+    x = np.column_stack([np.ones(n), rng.normal(size=n), level])
+    y = (rng.random(n) < 0.3).astype(float)
+    y[: events + 1] = 1
+    y[0] = 0
+    train = TrainingRows.fit(x, y, np.ones(n), np.zeros(3))
+    with pytest.raises(SeparationError):
+        refit(train, Change.removal(train, np.arange(1, events + 1)))
+    (lost,) = refit_each_or_nan(train, [Change.removal(train, np.arange(1, events + 1))])
+    assert np.isnan(lost.theta).all()
+
+
+def test_one_change_without_a_fit_hides_no_other(problem):
+    train = problem.fit(penalty=0.0)
+    rare = np.flatnonzero(train.x[:, 7] == 1)
+    lost = Change.removal(train, rare[train.y[rare] == 1])
+    told = []
+    found = refit_each_or_nan(train, [lost, Change.removal(train, [400]), lost], lambda *done: told.append(done))
+    assert [bool(np.isnan(one.theta).any()) for one in found] == [True, False, True]
+    assert told == sorted(told)
+
+
+def test_flags_and_positions_name_the_same_rows(train):
+    flags = np.zeros(len(train.x), dtype=bool)
+    flags[[4, 9]] = True
+    assert Change.removal(train, flags).rows.tolist() == [4, 9]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda train: Change.removal(train, np.array([-1])),
+        lambda train: Change.removal(train, np.array([len(train.x)])),
+        lambda train: Change.removal(train, np.array([True, False])),
+        lambda train: Change(np.array([9, 9]), np.zeros(2), train.y[[9, 9]]),
+        lambda train: Change(np.array([9]), np.array([-1.0]), train.y[[9]]),
+        lambda train: Change(np.array([9]), np.array([np.inf]), train.y[[9]]),
+        lambda train: Change(np.array([9]), train.weights[[9]], np.array([7.0])),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_refused(train, wrong):
+    with pytest.raises(ValueError, match=r"position|flags|once|outcome"):
+        refit(train, wrong(train))
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e6])
+def test_weights_of_any_size_change_nothing_but_the_scale(problem, scale):
+    one = TrainingRows.fit(problem.x, problem.y, problem.weights, problem.penalty(2.0))
+    other = TrainingRows.fit(problem.x, problem.y, scale * problem.weights, scale * problem.penalty(2.0))
+    rows = np.arange(5)
+    there, here = (refit(train, Change.removal(train, rows)).theta for train in (one, other))
+    np.testing.assert_allclose(here, there, rtol=1e-6, atol=1e-9)
+
+
+def test_a_huge_weight_does_not_hide_the_other_outcome(train):
+    row = np.flatnonzero(train.y == 1)[:1]
+    refit(train, Change(row, np.array([1e8]), train.y[row]))
 
 
 def test_a_row_named_twice_is_removed_once(train):

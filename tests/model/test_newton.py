@@ -8,7 +8,6 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinflu.analysis.coefficients import covariance
 from clinflu.errors import (
     FitError,
     NonFiniteError,
@@ -18,6 +17,7 @@ from clinflu.errors import (
     TooFewRowsError,
     TooLargeError,
 )
+from clinflu.influence.interval import model_covariance
 from clinflu.influence.training import TrainingRows
 from clinflu.model.cholesky import factor
 from clinflu.model.newton import fit_logistic
@@ -59,7 +59,7 @@ def test_agrees_with_statsmodels_logit():
     reference = sm.Logit(y, x).fit(method="newton", tol=1e-14, maxiter=100, disp=0)
     train = TrainingRows.fit(x, y, np.ones(N), FREE)
     np.testing.assert_allclose(train.model.theta, reference.params, rtol=1e-8)
-    np.testing.assert_allclose(np.sqrt(np.diag(covariance(train))), reference.bse, rtol=1e-8)
+    np.testing.assert_allclose(np.sqrt(np.diag(model_covariance(train))), reference.bse, rtol=1e-8)
 
 
 def test_agrees_with_statsmodels_glm_with_weights():
@@ -69,7 +69,7 @@ def test_agrees_with_statsmodels_glm_with_weights():
     np.testing.assert_allclose(train.model.theta, reference.params, rtol=1e-8)
     doubled = TrainingRows.fit(x, y, 2 * np.ones(N), FREE)  # the same fit: weights of a loss bring no new patients
     once = TrainingRows.fit(x, y, np.ones(N), FREE)
-    np.testing.assert_allclose(covariance(doubled), covariance(once), rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(model_covariance(doubled), model_covariance(once), rtol=1e-7, atol=1e-12)
     influence = reference.get_influence(observed=False)
     np.testing.assert_allclose(train.leverage, influence.hat_matrix_diag, rtol=1e-7)
 
@@ -78,7 +78,7 @@ def test_standard_errors_under_weights_are_those_of_the_sandwich():
     x, y, weights = rows()
     glm = sm.GLM(y, x, family=sm.families.Binomial(), var_weights=weights)
     sandwich = glm.fit(tol=1e-14, tol_criterion="params", cov_type="HC0").bse  # from residuals, not from the model
-    ours = np.sqrt(np.diag(covariance(TrainingRows.fit(x, y, weights, FREE))))
+    ours = np.sqrt(np.diag(model_covariance(TrainingRows.fit(x, y, weights, FREE))))
     np.testing.assert_allclose(ours, sandwich, rtol=0.15)
 
 
