@@ -53,6 +53,14 @@ class Study:
     encoder: Encoder | None = None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        provenance, split = self.cohort.provenance, self.split
+        simulated = " (SIMULATED patients)" if provenance.simulated else ""
+        return (
+            f"Study of {provenance.source}{simulated}: {len(split.train):,} training, {len(split.audited):,} audited and "
+            f"{len(split.confirm):,} confirming encounters, {len(self.design.columns)} columns; see .model, .risks, .trust"
+        )
+
     @classmethod
     def fit(cls, cohort: Cohort, penalty: float = DEFAULT_PENALTY, seed: int = 0) -> Self:
         """Split by patient, learn the encoder on the training rows and fit the model.

@@ -17,6 +17,8 @@ NAMED = 3
 LARGE_SHARE = 0.5
 NOTABLE_SHARE = 0.25
 CANCELLING_SHARE = 2.0
+NOTICEABLE_PP = 0.01
+ONE_OF = {"years": "year", "months": "month", "weeks": "week", "days": "day", "hours": "hour", "minutes": "minute"}
 CAUTION = "parts much larger than the effect cancel here, so read them together"
 CONFIRMED = (0.5, 2.0)
 NO_EFFECT = 1e-9
@@ -78,14 +80,20 @@ class Because:
     margin_change_refit: float
     risk_change_refit_pp: float
 
+    def __repr__(self) -> str:
+        change = self.risk_change_refit_pp
+        said = "the model cannot be fitted" if isnan(change) else f"the refitted risk would be {_points(change)}"
+        return f"Because: without the past encounter {said}; see .sentence, .pairs (with recorded values)"
+
 
 def because(study: Study, encounter_id: str, past_encounter_id: str) -> Because:
     """Say through which recorded values a past encounter matters to a prediction, beside its refit.
 
     Variables are named where the largest cell carries at least half of the effect, with it those of a quarter or more,
-    or where up to three together carry half; otherwise the sentence says that no few carry it. Where the refit is not
-    between half and twice the one-step estimate, nothing is named. Both encounters are measured from the training
-    average, also where the model has no intercept.
+    or where up to three together carry half; otherwise the sentence says that no few carry it. Where the refit moves
+    the risk by less than 0.01 percentage points there is nothing to explain, and nothing is named; where it is not
+    between half and twice the one-step estimate, nothing is named either. Both encounters are measured from the
+    training average, also where the model has no intercept.
 
     Parameters
     ----------
@@ -164,7 +172,8 @@ def _recorded(study: Study, record: pd.Series, name: str) -> str | None:
         return MISSING
     if spec.is_category:
         return str(value)
-    return f"{float(value):.12g}" + (f" {spec.unit}" if spec.unit else "")
+    unit = ONE_OF.get(spec.unit, spec.unit) if float(value) == 1 and spec.unit else spec.unit
+    return f"{float(value):.12g}" + (f" {unit}" if unit else "")
 
 
 def _sentence(found: GroupDecomposition, pairs: tuple[Pair, ...]) -> str:
@@ -174,6 +183,8 @@ def _sentence(found: GroupDecomposition, pairs: tuple[Pair, ...]) -> str:
     if max(abs(change), abs(estimate)) < NO_EFFECT:
         return "Without this past encounter the refitted risk would be the same."
     truth = f"Without this past encounter the refitted risk would be {_points(found.risk_change_refit_pp)}"
+    if abs(found.risk_change_refit_pp) < NOTICEABLE_PP:
+        return f"{truth}: no noticeable effect."
     if not CONFIRMED[0] * abs(estimate) <= change * np.sign(estimate) <= CONFIRMED[1] * abs(estimate):
         return f"{truth}; the one-step estimate is too far from this refit to say which recorded values carry it."
     return f"{truth}{_carried(pairs)}."
@@ -224,5 +235,7 @@ def _percent(pair: Pair) -> str:
 
 
 def _points(change: float) -> str:
+    if abs(change) < NOTICEABLE_PP:
+        return f"{'lower' if change < 0 else 'higher'} by less than {NOTICEABLE_PP:g} percentage points"
     size = f"{abs(change):.1f}" if abs(change) >= 0.05 else f"{abs(change):.1g}"
     return f"{size} percentage points {'lower' if change < 0 else 'higher'}"

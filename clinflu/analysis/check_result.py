@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -55,6 +55,11 @@ class Check:
     provenance: Provenance
     model_sha256: str
 
+    def __repr__(self) -> str:
+        from clinflu.analysis.check_values import sentence  # it imports this module
+
+        return f"Check: {sentence(self)} See .grade(kind, method), .to_frame()"
+
     def grade(self, kind: str, method: str) -> Agreement:
         """Return the grade of one kind of estimate over all predictions.
 
@@ -75,7 +80,8 @@ class Check:
             There is no such kind or method.
         """
         parts = [self._pairs(place, kind, method) for place in range(len(self.checked))]
-        return pooled(ESTIMATES[method], [part for part in parts if len(part.refit)])
+        found = pooled(ESTIMATES[method], [part for part in parts if len(part.refit)])
+        return replace(found, refits=self.refits)
 
     def grade_of(self, place: int, kind: str, method: str) -> Agreement:
         """Return the grade of one kind of estimate for one of the predictions, counted from 0."""

@@ -3,14 +3,16 @@
 from math import isfinite
 from typing import Any
 
-from clinflu.analysis.check_points import ESTIMATES, GROUP, KINDS, SINGLE, methods_of
+from clinflu.analysis.check_points import ESTIMATES, GROUP, KINDS, NEWTON, ONE_STEP, SINGLE, methods_of
 from clinflu.analysis.check_result import Check
 from clinflu.data.pseudonym import Pseudonyms
-from clinflu.influence.agreement import Agreement, percent_text, points_text
+from clinflu.influence.agreement import Agreement, correlation_text, percent_text, points_text
 from clinflu.influence.result import PERCENT
 
 OVER_ALL = "all of them"
 OF_KIND = {SINGLE: "For one encounter at a time", GROUP: "For groups"}
+PRINTED = {SINGLE: (ONE_STEP, "one encounter"), GROUP: (NEWTON, "a group")}
+RANKS = 0.99
 
 
 def check_values(check: Check, names: Pseudonyms) -> dict[str, Any]:
@@ -52,13 +54,13 @@ def check_values(check: Check, names: Pseudonyms) -> dict[str, Any]:
 
 
 def sentence(check: Check) -> str:
-    """Return what was done, and which estimate has the smallest median error."""
+    """Return what was done, which estimate has the smallest median error, and which ones views print."""
     predictions = "1 prediction" if len(check.checked) == 1 else f"{len(check.checked)} predictions"
     done = (
         f"The model was refitted {check.refits:,} times, each time without one encounter or one group of them, and "
         f"what it then says of {predictions} was compared with what was estimated without refitting."
     )
-    return " ".join([done, *(_nearest(check, kind) for kind in OF_KIND if check.has(kind))])
+    return " ".join([done, *(_nearest(check, kind) for kind in OF_KIND if check.has(kind)), _printed(check)])
 
 
 def _nearest(check: Check, kind: str) -> str:
@@ -69,9 +71,22 @@ def _nearest(check: Check, kind: str) -> str:
     best = min(known, key=lambda grade: grade.median_relative_error)
     return (
         f"{OF_KIND[kind]} the {best.what} has the smallest median error, {percent_text(best.median_relative_error)} "
-        f"of the refit; its largest errors are {percent_text(best.largest_relative_error)} of a refit and "
-        f"{points_text(best.largest_error)} percentage points."
+        f"of the refit; its largest error is {points_text(best.largest_error)} percentage points."
     )
+
+
+def _printed(check: Check) -> str:
+    """Return which estimates views print, and whether they were found exact enough to rank by."""
+    kinds = [kind for kind in PRINTED if check.has(kind)]
+    named = " and ".join(f"the {ESTIMATES[PRINTED[kind][0]]} for {PRINTED[kind][1]}" for kind in kinds)
+    correlations = [check.grade(kind, PRINTED[kind][0]).pearson_r for kind in kinds]
+    known = [r for r in correlations if isfinite(r)]
+    if not known:
+        return f"Views print {named}; a refit stands beside each, and is the truth."
+    lowest = f"r {correlation_text(min(known))} or more"
+    if min(known) < RANKS:
+        return f"Views print {named}, which here rank only roughly ({lowest}); go by the refit that stands beside each."
+    return f"Views print {named}: they are exact enough to rank by ({lowest}), and a refit stands beside each."
 
 
 def _graded(check: Check, kinds: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -54,6 +54,12 @@ class Drivers:
     encounters_audited: int
     bandwidth: float
 
+    def __repr__(self) -> str:
+        return (
+            f"Drivers: {self.metric.label} on {self.encounters_audited:,} audited encounters, among "
+            f"{len(self.study.split.train):,} training encounters; see .encounters(), .patients(), .subgroups()"
+        )
+
     @property
     def metric(self) -> Metric:
         """The entry of ``METRICS``."""

@@ -90,6 +90,9 @@ class FlipSet:
     event_rate_rest: float
     summary: str
 
+    def __repr__(self) -> str:
+        return f"FlipSet: {self.words} See .to_frame(), .description"
+
     @property
     def size(self) -> int:
         """How many patients."""

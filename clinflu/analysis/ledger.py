@@ -67,6 +67,14 @@ class Ledger:
     frame: pd.DataFrame
     total: pd.DataFrame
 
+    def __repr__(self) -> str:
+        change = self.total_refit_pp
+        refitted = "the model has no finite fit" if np.isnan(change) else f"the refitted risk changes by {change:+.2g} pp"
+        return (
+            f"Ledger by {', '.join(self.labels)}: {int(self.total['encounters'].iloc[0]):,} training encounters in "
+            f"{len(self.frame):,} subgroups; without all of them {refitted}\nsee .to_frame(), .interaction"
+        )
+
     @property
     def additive(self) -> float:
         """Sum of the lines' additive shares, log-odds."""

@@ -40,6 +40,13 @@ class GroupDecomposition:
     newton: pd.DataFrame
     margin_change_refit: float
 
+    def __repr__(self) -> str:
+        return (
+            f"GroupDecomposition: without {len(self.encounters):,} past encounter(s) the log-odds change by "
+            f"{self.margin_change_newton:+.3g} (one Newton step), {self.margin_change_refit:+.3g} (refitted)\n"
+            "see .newton, .refit, .risk_pp"
+        )
+
     @property
     def margin_change_newton(self) -> float:
         """The estimate that the cells of ``newton`` add up to, log-odds."""

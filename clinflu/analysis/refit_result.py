@@ -57,6 +57,19 @@ class Refit:
     refitted: Refitted
     seconds: float = field(default=np.nan)
 
+    def __repr__(self) -> str:
+        weights, before = self.change.weights, self.study.train.weights[self.change.rows]
+        counts = {
+            "removed": self.encounters_removed,
+            "relabelled": self.plan.relabelled_encounters,
+            "edited": self.plan.edited_encounters,
+            "reweighted": int(((weights != 0) & (weights != before)).sum()),
+            "added": self.encounters_added,
+        }
+        done = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "none changed"
+        steps = "1 step" if self.refitted.steps == 1 else f"{self.refitted.steps} steps"
+        return f"Refit: training encounters: {done}; {steps}; see .risks(ids), .metrics(), .odds_ratios()"
+
     def __eq__(self, other: object) -> bool:
         return self.content == other.content if isinstance(other, Refit) else NotImplemented
 

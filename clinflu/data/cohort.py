@@ -103,6 +103,13 @@ class Cohort:
     provenance: Provenance
     planted: tuple[PlantedCause, ...] = ()
 
+    def __repr__(self) -> str:
+        simulated = " (SIMULATED patients)" if self.provenance.simulated else ""
+        return (
+            f"Cohort from {self.provenance.source}{simulated}: {len(self.frame):,} encounters of "
+            f"{self.patients.nunique():,} patients, {len(self.schema.features)} recorded variables; see .frame, .schema"
+        )
+
     @property
     def outcome(self) -> pd.Series:
         """The outcome, 0 or 1, by encounter id."""

@@ -69,6 +69,13 @@ class Design:
     encounter_ids: pd.Index
     patient_ids: pd.Index
 
+    def __repr__(self) -> str:
+        intercept = "with" if self.has_intercept else "without"
+        return (
+            f"Design: {len(self.x):,} encounters x {len(self.columns)} columns of {len(set(self.variables))} variables "
+            f"{intercept} intercept; see .columns, .x, .y"
+        )
+
     def take(self, rows: Rows) -> Self:
         """Return the design of these rows alone."""
         ids = self.encounter_ids[rows], self.patient_ids[rows]

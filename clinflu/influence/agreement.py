@@ -86,6 +86,10 @@ class Agreement:
         Largest |estimate - refit| of all pairs, in their unit.
     sign_agreement : float
         Share of the resolved pairs whose two signs are the same; an estimate of exactly 0 has neither.
+    predictions : int
+        Of how many predictions the changes are; a refit that serves several is compared once for each.
+    refits : int, optional
+        How many different refits were made in all, for this grade and others; None where that is not known.
 
     Every figure is NaN where no pair determines it.
     """
@@ -101,6 +105,8 @@ class Agreement:
     largest_relative_error: float
     largest_error: float
     sign_agreement: float
+    predictions: int = 1
+    refits: int | None = None
 
     @property
     def compared(self) -> int:
@@ -109,14 +115,27 @@ class Agreement:
 
     @property
     def words(self) -> str:
-        """The grade as a short phrase, to stand beside the estimates."""
+        """The grade as a short phrase, to stand beside estimates of changes of risk in percentage points.
+
+        The largest error is given in points: relative to its refit, it is mostly that of a removal that hardly moves
+        the risk.
+        """
         if self.compared == self.unresolved:
             return f"{self.what}: no refit to grade it by"
         r = "" if np.isnan(self.pearson_r) else f", r {correlation_text(self.pearson_r)}"
         median = percent_text(self.median_relative_error)
-        largest = percent_text(self.largest_relative_error)
-        over = f"over {self.compared:,} comparisons with refits{self._left_out}"
-        return f"{self.what}: median error {median} of the refit, largest {largest}{r}, {over}"
+        largest = f"{points_text(self.largest_error)} percentage points"
+        return f"{self.what}: median error {median} of the refit, largest {largest}{r}, {self._over}"
+
+    @property
+    def _over(self) -> str:
+        """Over how many comparisons, which are more than there are refits where several predictions share them."""
+        if self.predictions == 1 or self.refits is None:
+            return f"over {self.compared:,} comparisons with refits{self._left_out}"
+        return (
+            f"over {self.compared:,} comparisons of {self.predictions:,} predictions{self._left_out}, from a check of "
+            f"{self.refits:,} different refits"
+        )
 
     @property
     def _left_out(self) -> str:
@@ -209,6 +228,7 @@ def _graded(what: str, parts: Sequence[Pairs], pearson_r: float, slope: float) -
         largest_relative_error=float(errors.max()) if len(errors) else np.nan,
         largest_error=float(apart.max()) if len(apart) else np.nan,
         sign_agreement=float(np.concatenate(same).mean()) if len(errors) else np.nan,
+        predictions=len(parts),
     )
 
 

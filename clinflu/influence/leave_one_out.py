@@ -105,6 +105,11 @@ class LeaveOneOut:
 
     train: TrainingRows
 
+    def __repr__(self) -> str:
+        return (
+            f"LeaveOneOut of {len(self.train.x):,} training encounters; see .auroc_apparent, .auroc_by_patient, .optimism"
+        )
+
     @cached_property
     def margins(self) -> Vector:
         """Without that encounter, (n,), log-odds, by one Newton step."""

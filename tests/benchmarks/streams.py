@@ -62,7 +62,7 @@ def warning_rows(audit: Audit) -> list[Row]:
     for percentile in PERCENTILES:
         caught, of, share = np.sum([_caught(study, percentile) for study in studies], axis=0)
         name = f"warning, simulated, percentile {percentile:g}"
-        bar = at_least(2 / 3) if percentile == PERCENTILE else None
+        bar = at_least(0.5) if percentile == PERCENTILE else None
         rows.append(Row(f"{name}: caught of {of:.0f} beside few records", caught / of, "share", bar))
         rows.append(Row(f"{name}: predictions with the warning", share / SEEDS, "share"))
     return rows
