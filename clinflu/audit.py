@@ -254,7 +254,7 @@ class Audit:
 
     def support_calibration(self, threshold: float | None = None) -> SupportCalibration:
         """Put the low-support warning to the test; see ``analysis.support_calibration``."""
-        return support_calibration(self.study, threshold, self.support_cuts)
+        return support_calibration(self.study, threshold, self.support_cuts, self.support_table())
 
     def because(self, encounter_id: str, past_encounter_id: str) -> Because:
         """Say in one sentence through what a past encounter acts on a prediction; see ``analysis.because``."""

@@ -42,7 +42,10 @@ def run(
     data: Data = None,
     loader: LoaderName = None,
     audit: AuditFolder = None,
-    encounter: Encounter = None,
+    encounter: Annotated[
+        str | None,
+        typer.Option(help="Encounter id or pseudonym; default: the worst miss, or one with a planted cause."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("out"),
     save: Annotated[Path | None, typer.Option(help="Keep the audit in this folder.")] = None,
     threshold: Threshold = None,

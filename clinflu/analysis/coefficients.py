@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from clinflu.data.arrays import Vector
+from clinflu.errors import DataError
 from clinflu.influence.interval import model_covariance
 from clinflu.study import Study
 
@@ -27,8 +29,23 @@ def coefficients(study: Study, level: float = 0.95) -> pd.DataFrame:
         interval ``per``: one unit of the variable (one unit of log(1 + count) where counts enter so), or the level
         against the reference; ``interval`` says whether the fit was penalised.
     """
-    theta = study.model.theta
     errors = np.sqrt(np.diagonal(model_covariance(study.train)))
+    return odds_ratio_frame(study, errors, level).assign(
+        interval=PENALISED if study.model.is_penalised else UNPENALISED
+    )
+
+
+def odds_ratio_frame(study: Study, errors: Vector, level: float) -> pd.DataFrame:
+    """Return each coefficient with its odds ratio, and the interval that its standard error (p,) gives.
+
+    Raises
+    ------
+    DataError
+        The level is none.
+    """
+    if not 0 < level < 1:
+        raise DataError("the level of an interval lies between 0 and 1; 0.95 is usual")
+    theta = study.model.theta
     scale, per = recorded_units(study)
     reach = float(ndtri(0.5 + level / 2)) * errors
     return pd.DataFrame(
@@ -40,7 +57,6 @@ def coefficients(study: Study, level: float = 0.95) -> pd.DataFrame:
             "odds_ratio_low": np.exp((theta - reach) / scale),
             "odds_ratio_high": np.exp((theta + reach) / scale),
             "per": per,
-            "interval": PENALISED if study.model.is_penalised else UNPENALISED,
         },
         index=pd.Index(study.design.columns, name="column"),
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit, ndtri
 
-from clinflu.analysis.coefficients import recorded_units
+from clinflu.analysis.coefficients import odds_ratio_frame
 from clinflu.analysis.linearised import METRICS, Audited, Metric
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.data.arrays import Matrix, Rows
@@ -81,26 +81,12 @@ def odds_ratio_intervals(study: Study, level: float = 0.95) -> pd.DataFrame:
         ``per`` recorded unit, as in ``coefficients``. ``wider`` says which it is; ``encounters`` and ``events`` count
         the training encounters whose column is not 0, those of the level.
     """
-    theta, train = study.model.theta, study.train
-    sampling = Sampling.of(train)
+    train, sampling = study.train, Sampling.of(study.train)
     jackknife, model = (np.sqrt(np.diagonal(one).clip(min=0.0)) for one in (sampling.jackknife, sampling.model))
-    errors = np.maximum(jackknife, model)
-    scale, per = recorded_units(study)
-    reach = _reach(level) * errors
-    return pd.DataFrame(
-        {
-            "variable": study.design.variables,
-            "coefficient": theta,
-            "standard_error": errors,
-            "odds_ratio": np.exp(theta / scale),
-            "odds_ratio_low": np.exp((theta - reach) / scale),
-            "odds_ratio_high": np.exp((theta + reach) / scale),
-            "per": per,
-            "wider": np.where(jackknife >= model, "jackknife by patient", "model-based"),
-            "encounters": np.count_nonzero(train.x, axis=0),
-            "events": np.count_nonzero(train.x[train.y == 1], axis=0),
-        },
-        index=pd.Index(study.design.columns, name="column"),
+    return odds_ratio_frame(study, np.maximum(jackknife, model), level).assign(
+        wider=np.where(jackknife >= model, "jackknife by patient", "model-based"),
+        encounters=np.count_nonzero(train.x, axis=0),
+        events=np.count_nonzero(train.x[train.y == 1], axis=0),
     )
 
 

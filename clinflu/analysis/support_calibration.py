@@ -105,7 +105,11 @@ class SupportCalibration:
 
 
 def support_calibration(
-    study: Study, threshold: float | None = None, cuts: Cuts | None = None, progress: Progress = silent
+    study: Study,
+    threshold: float | None = None,
+    cuts: Cuts | None = None,
+    table: pd.DataFrame | None = None,
+    progress: Progress = silent,
 ) -> SupportCalibration:
     """Compare the predictions that carry the low-support warning with the rest, among the audited encounters.
 
@@ -116,6 +120,8 @@ def support_calibration(
         Risk from which the model alerts; by default the 90th percentile of the training risks.
     cuts : Cuts, optional
         By default those of the warning.
+    table : DataFrame, optional
+        Of :func:`clinflu.analysis.support.support_table` with these cuts, where it is known already.
     progress : Progress
 
     Raises
@@ -128,7 +134,8 @@ def support_calibration(
     limit = study.threshold if threshold is None else check_threshold(threshold)
     limits = support_cuts(study) if cuts is None else cuts
     rows = study.split.audited
-    low = support_table(study, rows, limits, progress)["low"].to_numpy()
+    found = support_table(study, rows, limits, progress) if table is None else table
+    low = found["low"].to_numpy()
     wrong = kinds(study.risks[rows], study.design.y[rows], limit) != RIGHT
     return SupportCalibration(
         limit,

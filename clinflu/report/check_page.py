@@ -4,6 +4,7 @@ from clinflu.analysis.check_result import Check
 from clinflu.analysis.check_values import check_values
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.influence.agreement import PERCENT, correlation_text, percent_text, points_text
+from clinflu.report.page import render
 
 TEMPLATE = "check.html.j2"
 NOT_KNOWN = "–"
@@ -19,23 +20,10 @@ def check_page(check: Check, names: Pseudonyms) -> str:
     names : Pseudonyms
         What encounters are called.
     """
-    import jinja2
-    from markupsafe import Markup
-
     from clinflu.figures.agreement import agreement_figure
-    from clinflu.figures.config import SAFE_CONFIG
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("clinflu.report"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters["per_cent"] = per_cent
-    environment.filters["correlation"] = correlation
-    environment.filters["slope"] = slope
-    environment.filters["share"] = share
-    environment.filters["points"] = points
-    chart = agreement_figure(check).to_html(full_html=False, include_plotlyjs=True, config=SAFE_CONFIG)
-    values = check_values(check, names)
-    return environment.get_template(TEMPLATE).render(check=values, chart=Markup(chart))  # noqa: S704 -- plotly's own markup
+    filters = {"per_cent": per_cent, "correlation": correlation, "slope": slope, "share": share, "points": points}
+    return render(TEMPLATE, [agreement_figure(check)], filters, check=check_values(check, names))
 
 
 def per_cent(value: float | None) -> str:
