@@ -18,7 +18,7 @@ from clinflu.analysis.check import DEFAULT_PLAN, Check, Plan, check
 from clinflu.analysis.coefficients import coefficients
 from clinflu.analysis.discrimination import Discrimination, discrimination
 from clinflu.analysis.drivers import Drivers, drivers
-from clinflu.analysis.flip_set import DEFAULT_TIME_S, FlipSet, flip_set
+from clinflu.analysis.flip_set import DEFAULT_TIME_S, FlipSet, check_options, flip_set
 from clinflu.analysis.ledger import By, Ledger, ledger
 from clinflu.analysis.metric_intervals import odds_ratio_intervals, subgroup_metrics
 from clinflu.analysis.mistakes import check_threshold, mistakes
@@ -211,6 +211,7 @@ class Audit:
         An answer that the time cut off is not kept: asking again searches again.
         """
         limit = self.threshold if threshold is None else check_threshold(threshold)
+        relabel, max_patients, time_s = check_options(relabel, max_patients, time_s)
         options = {"relabel": relabel, "max_patients": max_patients, "time_s": time_s}
         with _telling("Searching the smallest set", progress) as tell:
             found = self._results.get(
@@ -385,6 +386,7 @@ class Audit:
         DataError
             The cohort has no such encounter.
         """
+        name = str(name)
         if name in self.cohort.frame.index:
             return name
         for encounter_id in self.cohort.frame.index:

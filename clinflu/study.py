@@ -9,8 +9,9 @@ import pandas as pd
 
 from clinflu.data import Cohort, Design, Encoder, Split, split_by_patient
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.asking import check_number, in_words, is_whole
 from clinflu.data.digest import digest
-from clinflu.errors import FitError
+from clinflu.errors import DataError, FitError
 from clinflu.influence.training import TrainingRows
 from clinflu.influence.trust import Trust, assess, require_trust
 from clinflu.model.base import FittedModel
@@ -57,8 +58,8 @@ class Study:
         provenance, split = self.cohort.provenance, self.split
         simulated = " (SIMULATED patients)" if provenance.simulated else ""
         return (
-            f"Study of {provenance.source}{simulated}: {len(split.train):,} training, {len(split.audited):,} audited and "
-            f"{len(split.confirm):,} confirming encounters, {len(self.design.columns)} columns; see .model, .risks, .trust"
+            f"Study of {provenance.source}{simulated}: {len(split.train):,} training, {len(split.audited):,} audited, "
+            f"{len(split.confirm):,} confirming encounters; {len(self.design.columns)} columns; see .model, .trust"
         )
 
     @classmethod
@@ -76,9 +77,17 @@ class Study:
 
         Raises
         ------
+        DataError
+            What was given is no cohort, no number or no seed.
         FitError
             Its kinds say why no model can be fitted.
         """
+        if not isinstance(cohort, Cohort):
+            raise DataError(f"give a Cohort, as load(...) returns it, not {in_words(cohort)}")
+        penalty = check_number(penalty, "the penalty")
+        if not is_whole(seed):
+            raise DataError(f"the seed of the split must be a whole number of 0 or more, not {in_words(seed)}")
+        seed = int(seed)
         if not np.isfinite(penalty) or penalty < 0:
             raise FitError(f"a penalty of {penalty} makes no sense; give 0 or a positive number (the default is 1.0)")
         split = split_by_patient(cohort.patients, seed)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ import pandas as pd
 
 from clinflu.analysis.additions import Addition, added_rows, copies, new_records
 from clinflu.analysis.records import edited_frame, encoded, require_encoder, require_variables, unseen_missing
-from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.arrays import Flags, Matrix, Rows, Vector
+from clinflu.data.asking import list_of_ids, values_by_id
 from clinflu.data.query import matching
 from clinflu.errors import DataError
 from clinflu.influence.change import Change
@@ -30,16 +33,16 @@ class Remove:
 
 @dataclass(frozen=True)
 class Relabel:
-    """Give training encounters another outcome: ``{encounter id: 0 or 1}``."""
+    """Give training encounters another outcome: ``{encounter id: 0 or 1}``, or a Series of them."""
 
-    outcomes: Mapping[str, int]
+    outcomes: "Mapping[str, int] | pd.Series"
 
 
 @dataclass(frozen=True)
 class Reweight:
-    """Give training encounters another weight in the loss: ``{encounter id: weight >= 0}``."""
+    """Give training encounters another weight in the loss: ``{encounter id: weight >= 0}``, or a Series of them."""
 
-    weights: Mapping[str, float]
+    weights: "Mapping[str, float] | pd.Series"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Plan:
     added_encounters : int
         How many encounters were added, each copy counted; copies of one encounter are one row with their weight.
     edited_encounters, relabelled_encounters : int
+        How many the model sees otherwise than before; an edit or label that was there already does not count.
     notes : tuple of str
         What the reader must know about the actions, in words.
     """
@@ -158,13 +162,16 @@ class _Wanted:
             raise DataError("an edit is Edit(encounter id, {variable: new value})")
         require_variables(self.study.cohort.schema, action.values)
         row = int(positions(self.train_ids, [action.encounter_id])[0])
-        _merge(self.edits.setdefault(row, {}), dict(action.values), "new value", "variables of an encounter")
+        values = {name: None if _is_missing(value) else value for name, value in action.values.items()}
+        _merge(self.edits.setdefault(row, {}), values, "new value", "variables of an encounter")
 
     def _add(self, action: Add) -> None:
-        if action.records is None and not action.copies_of:
+        asked = action.copies_of is not None
+        copies_of = values_by_id(action.copies_of, "copies_of={encounter id: how many}") if asked else {}
+        if action.records is None and not copies_of:
             raise DataError("give Add records, or copies_of={encounter id: how many}")
-        if action.copies_of:
-            self.additions += copies(self.study, action.copies_of)
+        if copies_of:
+            self.additions += copies(self.study, copies_of)
         if action.records is not None:
             records, notes = new_records(self.study, action.records)
             self.additions += records
@@ -195,22 +202,23 @@ def combine(study: Study, actions: Iterable[Action]) -> Plan:
     weights = np.array([wanted.weights.get(int(row), train.weights[row]) for row in rows], dtype=float)
     outcomes = np.array([wanted.outcomes.get(int(row), train.y[row]) for row in rows], dtype=float)
     x, notes = _edited(study, wanted.edits, rows)
+    edited: Flags = (x != train.x[rows]).any(axis=1) if wanted.edits else np.zeros(len(rows), dtype=bool)
+    relabelled = outcomes != train.y[rows]
+    changed = edited | relabelled | (weights != train.weights[rows])
     added, added_patients, more_notes = added_rows(study, wanted.additions, wanted.removed)
     return Plan(
-        Change(rows, weights, outcomes, x, added),
+        Change(rows[changed], weights[changed], outcomes[changed], x[changed] if edited.any() else None, added),
         added_patients,
         added_encounters=sum(one.count for one in wanted.additions),
-        edited_encounters=len(wanted.edits),
-        relabelled_encounters=len(wanted.outcomes),
+        edited_encounters=int(edited.sum()),
+        relabelled_encounters=int(relabelled.sum()),
         notes=tuple(sorted({*wanted.notes, *notes, *more_notes})),
     )
 
 
 def positions(train_ids: pd.Index, encounter_ids: Iterable[str]) -> Rows:
     """Return where encounters stand among the training rows, or raise DataError where one does not."""
-    if isinstance(encounter_ids, str):
-        raise DataError("give a list of encounter ids, not a single text")
-    found: Rows = train_ids.get_indexer(pd.Index([str(name) for name in encounter_ids], dtype=object))
+    found: Rows = train_ids.get_indexer(pd.Index(list_of_ids(encounter_ids), dtype=object))
     if (found < 0).any():
         raise DataError(
             f"{int((found < 0).sum())} of the encounters are not among the training encounters; only those taught "
@@ -220,9 +228,7 @@ def positions(train_ids: pd.Index, encounter_ids: Iterable[str]) -> Rows:
 
 
 def _of_patients(study: Study, patient_ids: Iterable[str]) -> Rows:
-    if isinstance(patient_ids, str):
-        raise DataError("give a list of patient ids, not a single text")
-    patients = pd.Index([str(name) for name in patient_ids])
+    patients = pd.Index(list_of_ids(patient_ids, "patient ids"), dtype=object)
     of_train = study.design.patient_ids[study.split.train]
     absent = ~patients.isin(of_train)
     if absent.any():
@@ -230,31 +236,49 @@ def _of_patients(study: Study, patient_ids: Iterable[str]) -> Rows:
     return np.flatnonzero(of_train.isin(patients))
 
 
-def _edited(study: Study, edits: dict[int, dict[str, Any]], rows: Rows) -> tuple[Matrix | None, set[str]]:
-    """Return the encoded values of all changed rows, None where none of them is new, and what must be said."""
+def _edited(study: Study, edits: dict[int, dict[str, Any]], rows: Rows) -> tuple[Matrix, set[str]]:
+    """Return the encoded values of all rows that were named, and what must be said of the edits."""
+    x: Matrix = study.train.x[rows]
     if not edits:
-        return None, set()
+        return x, set()
     encoder = require_encoder(study, "new recorded values")
     chosen = sorted(edits)
     frame = edited_frame(study, {row: edits[row] for row in chosen})
-    x: Matrix = study.train.x[rows]
-    new = encoded(encoder, frame)
-    same = np.array_equal(new, study.train.x[chosen])
-    x[np.searchsorted(rows, chosen)] = new
-    return (None if same else x), unseen_missing(encoder, frame)
+    x[np.searchsorted(rows, chosen)] = encoded(encoder, frame)
+    return x, unseen_missing(encoder, frame)
 
 
-def _numbers(train_ids: pd.Index, values: Mapping[str, float], what: str) -> dict[int, float]:
-    numbers: Vector = pd.to_numeric(pd.Series(list(values.values()), dtype=object), errors="coerce").to_numpy(float)
+def _numbers(train_ids: pd.Index, values: "Mapping[str, float] | pd.Series", what: str) -> dict[int, float]:
+    by_id = values_by_id(values, f"the new {what}s as {{encounter id: {what}}}")
+    numbers: Vector = np.array([_number(value) for value in by_id.values()], dtype=float)
     valid = np.isin(numbers, (0.0, 1.0)) if what == "outcome" else np.isfinite(numbers) & (numbers >= 0)
     if not valid.all():
         wanted = "0 or 1" if what == "outcome" else "a finite number, 0 or more"
         raise DataError(f"{int((~valid).sum())} of the new {what}s make no sense; give {wanted}")
-    return dict(zip(positions(train_ids, values.keys()).tolist(), numbers.tolist(), strict=True))
+    return dict(zip(positions(train_ids, by_id).tolist(), numbers.tolist(), strict=True))
+
+
+def _number(value: Any) -> float:
+    """Return a number, or a text that holds one, as a float; NaN where it is neither."""
+    try:
+        return float(value) if isinstance(value, Real | Decimal | np.bool_ | str) else np.nan
+    except (ValueError, OverflowError):
+        return np.nan
+
+
+def _is_missing(value: Any) -> bool:
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
 def _merge(target: dict[Any, Any], new: dict[Any, Any], what: str, of_what: str = "encounters") -> None:
-    clashes = [key for key in new if key in target and target[key] != new[key]]
+    clashes = [key for key in new if key in target and not _same(target[key], new[key])]
     if clashes:
         raise DataError(f"{len(clashes)} {of_what} are given two different {what}s; give each one only once")
     target.update(new)
+
+
+def _same(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except (TypeError, ValueError):  # such as two arrays
+        return False

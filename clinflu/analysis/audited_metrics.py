@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.asking import in_words, levels_there
 from clinflu.data.design import MISSING
 from clinflu.errors import DataError
 from clinflu.influence.functional import (
@@ -80,25 +81,31 @@ def audited_sides(study: Study, subgroup: Group | None, against: Group | str | N
         return [chosen]
     if subgroup is None:
         raise DataError("a gap needs a subgroup to start from; give subgroup=(variable, level) too")
-    other = np.setdiff1d(audited, chosen) if against == REST else _members(study, against)
+    other = np.setdiff1d(audited, chosen) if isinstance(against, str) and against == REST else _members(study, against)
     if not len(other):
         raise DataError("the subgroup holds every audited encounter, so there is no rest to compare it with")
     return [chosen, other]
 
 
 def _members(study: Study, group: Group | str) -> Rows:
-    if isinstance(group, str) or len(tuple(group)) != 2:
+    if not isinstance(group, tuple | list) or len(group) != 2:
         raise DataError('a group is a variable and one of its levels, such as ("gender", "Female")')
     variable, level = group
     audited = study.split.audited
-    members: Rows = audited[levels_of(study, variable, audited) == str(level)]
+    levels = levels_of(study, variable, audited)
+    members: Rows = audited[levels == str(level)]
     if not len(members):
-        raise DataError(f"no audited encounter has that level of {variable!r}; give a level as the cohort records it")
+        raise DataError(
+            f"no audited encounter has that level of {variable!r}{levels_there(str(level), levels)}; "
+            "give a level as the cohort records it"
+        )
     return members
 
 
 def levels_of(study: Study, variable: str, rows: Rows) -> "np.ndarray":
     """Return the level of each row as text, a missing one as a level of its own."""
+    if not isinstance(variable, str):
+        raise DataError(f"name a recorded category, as text, not {in_words(variable)}")
     if not study.cohort.schema.feature(variable).is_category:
         raise DataError(f"{variable!r} is numeric; name a category, or band it first")
     values = study.cohort.frame[variable].iloc[rows]

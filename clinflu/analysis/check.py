@@ -23,6 +23,7 @@ from clinflu.analysis.check_result import Check, grade_words, model_sha256
 from clinflu.analysis.mistakes import FALSE_ALARM, MISSED, mistakes
 from clinflu.analysis.trace import influence_on
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.asking import list_of_ids
 from clinflu.errors import DataError, SingularHessianError
 from clinflu.influence.group import group_first_order, group_newton, group_second_order
 from clinflu.influence.refit import Change, Refitted, refit_each_or_nan
@@ -126,9 +127,7 @@ class _Refits:
 
 
 def _chosen(study: Study, encounters: Iterable[str] | None) -> tuple[Checked, ...]:
-    if isinstance(encounters, str):
-        raise DataError("give a list of encounter ids, not a single text")
-    named = _by_default(study) if encounters is None else dict.fromkeys(map(str, encounters), "chosen")
+    named = _by_default(study) if encounters is None else dict.fromkeys(list_of_ids(encounters), "chosen")
     if not named:
         raise DataError("no encounter to check the estimates on; give one or more")
     return tuple(Checked(why, float(study.risks[study.row(name)]), name) for name, why in named.items())

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from clinflu.data.arrays import Rows, Vector
+from clinflu.data.asking import is_whole
 from clinflu.errors import DataError
 from clinflu.influence.agreement import Pairs
 
@@ -52,7 +53,12 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(asdict(self).values()) < 0 or self.strongest + self.random + self.groups == 0:
+        counts = asdict(self)
+        if not all(map(is_whole, counts.values())):
+            raise DataError("a check counts in whole numbers; give whole counts, such as 250, and a whole seed")
+        for name, value in counts.items():
+            object.__setattr__(self, name, int(value))
+        if min(counts.values()) < 0 or self.strongest + self.random + self.groups == 0:
             raise DataError("a check needs something to refit; give counts of 0 or more, and not 0 for all of them")
 
 

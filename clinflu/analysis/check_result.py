@@ -20,7 +20,7 @@ from clinflu.analysis.check_points import (
 )
 from clinflu.data.cohort import Provenance
 from clinflu.errors import DataError, StoreError
-from clinflu.influence.agreement import PERCENT, Agreement, Pairs, agreement, pooled
+from clinflu.influence.agreement import PERCENT, Agreement, Pairs, agreement, pooled, spearman
 from clinflu.study import Study
 
 FORMAT = "clinflu-check-1"
@@ -58,7 +58,8 @@ class Check:
     def __repr__(self) -> str:
         from clinflu.analysis.check_values import sentence  # it imports this module
 
-        return f"Check: {sentence(self)} See .grade(kind, method), .to_frame()"
+        simulated = " SIMULATED patients." if self.provenance.simulated else ""
+        return f"Check: {sentence(self)}{simulated}\nSee .grade(kind, method), .to_frame()"
 
     def grade(self, kind: str, method: str) -> Agreement:
         """Return the grade of one kind of estimate over all predictions.
@@ -86,6 +87,12 @@ class Check:
     def grade_of(self, place: int, kind: str, method: str) -> Agreement:
         """Return the grade of one kind of estimate for one of the predictions, counted from 0."""
         return agreement(ESTIMATES[method], self._pairs(place, kind, method))
+
+    def rank_correlation(self, kind: str, method: str) -> float:
+        """Return Spearman's correlation of estimates and refits, the lowest of the predictions; NaN without any."""
+        parts = [self._pairs(place, kind, method) for place in range(len(self.checked))]
+        found = [spearman(part) for part in parts]
+        return min((one for one in found if not np.isnan(one)), default=np.nan)
 
     def has(self, kind: str) -> bool:
         """Whether anything of this kind was refitted."""

@@ -12,7 +12,7 @@ from clinflu.influence.result import PERCENT
 OVER_ALL = "all of them"
 OF_KIND = {SINGLE: "For one encounter at a time", GROUP: "For groups"}
 PRINTED = {SINGLE: (ONE_STEP, "one encounter"), GROUP: (NEWTON, "a group")}
-RANKS = 0.99
+RANKS = 0.95
 
 
 def check_values(check: Check, names: Pseudonyms) -> dict[str, Any]:
@@ -79,14 +79,17 @@ def _printed(check: Check) -> str:
     """Return which estimates views print, and whether they were found exact enough to rank by."""
     kinds = [kind for kind in PRINTED if check.has(kind)]
     named = " and ".join(f"the {ESTIMATES[PRINTED[kind][0]]} for {PRINTED[kind][1]}" for kind in kinds)
-    correlations = [check.grade(kind, PRINTED[kind][0]).pearson_r for kind in kinds]
-    known = [r for r in correlations if isfinite(r)]
+    known = [r for kind in kinds if isfinite(r := check.rank_correlation(kind, PRINTED[kind][0]))]
     if not known:
         return f"Views print {named}; a refit stands beside each, and is the truth."
-    lowest = f"r {correlation_text(min(known))} or more"
+    largest = max(check.grade(kind, PRINTED[kind][0]).largest_error for kind in kinds)
+    figures = (
+        f"(rank correlation {correlation_text(min(known))} or more, largest error {points_text(largest)} percentage "
+        "points)"
+    )
     if min(known) < RANKS:
-        return f"Views print {named}, which here rank only roughly ({lowest}); go by the refit that stands beside each."
-    return f"Views print {named}: they are exact enough to rank by ({lowest}), and a refit stands beside each."
+        return f"Views print {named}, which here rank only roughly {figures}; go by the refit that stands beside each."
+    return f"Views print {named}: they are exact enough to rank by {figures}, and a refit stands beside each."
 
 
 def _graded(check: Check, kinds: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -10,7 +10,9 @@ from scipy.special import ndtri
 
 from clinflu.analysis.change_spread import ChangeSpread
 from clinflu.analysis.coefficients import coefficients
+from clinflu.analysis.refit_warnings import silent_columns
 from clinflu.data.arrays import Rows, Vector
+from clinflu.data.asking import check_number
 from clinflu.data.design import MISSING
 from clinflu.errors import DataError
 from clinflu.influence.result import PERCENT
@@ -59,12 +61,16 @@ def compare_risks(study: Study, theta_after: Vector, spread: ChangeSpread, rows:
 
 
 def compare_odds_ratios(study: Study, theta_after: Vector, spread: ChangeSpread, level: float) -> pd.DataFrame:
-    """Return the odds ratio of each column before and after, and after divided by before with its interval."""
+    """Return the odds ratio of each column before and after, and after divided by before with its interval.
+
+    What the refit says is withheld, NaN, where no training encounter shows the column any more.
+    """
     encoder = study.encoder
     scale = np.array([one.scale for one in encoder.columns]) if encoder else np.ones(len(study.design.columns))
     before, after = study.model.theta / scale, theta_after / scale
     slopes = np.diag(1.0 / scale)
     reach = _reach(level) * np.sqrt(spread.variance(slopes, slopes))
+    after = np.where(silent_columns(spread.train, spread.change), np.nan, after)
     return pd.DataFrame(
         {
             "variable": study.design.variables,
@@ -122,6 +128,6 @@ def _subgroups_of(study: Study, margins_after: Vector, name: str) -> list[dict[s
 
 
 def _reach(level: float) -> float:
-    if not 0 < level < 1:
+    if not 0 < check_number(level, "the level of an interval") < 1:
         raise DataError("the level of an interval lies between 0 and 1; 0.95 is usual")
     return float(ndtri(0.5 + level / 2))

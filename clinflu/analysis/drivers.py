@@ -11,6 +11,7 @@ from clinflu.analysis.audited_metrics import METRICS, Group, Metric, audited_sid
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.analysis.subgroup_support import training_subgroups
 from clinflu.data.arrays import Rows, Vector
+from clinflu.data.asking import check_count, nearest, shortened
 from clinflu.errors import DataError, FitError
 from clinflu.influence.functional import Functional, Gap, functional_effects, group_effect
 from clinflu.influence.refit import Change, refit_each_or_nan
@@ -239,8 +240,11 @@ def drivers(
         The fit is such that influence means nothing.
     """
     study.require_trust()
+    if not isinstance(metric, str):
+        raise DataError(f"name one metric, as text; there are: {', '.join(METRICS)}")
     if metric not in METRICS:
-        raise DataError(f"no metric is called {metric!r}; there are: {', '.join(METRICS)}")
+        hint = nearest(metric, METRICS)
+        raise DataError(f"no metric is called {shortened(metric)}{hint}; there are: {', '.join(METRICS)}")
     limit = study.threshold if threshold is None else check_threshold(threshold)
     bandwidth = default_bandwidth(study.margins[study.split.audited])
     sides = audited_sides(study, subgroup, against)
@@ -255,7 +259,7 @@ def drivers(
 
 
 def _largest(values: Vector, k: int) -> Rows:
-    chosen: Rows = np.argsort(-np.abs(values), kind="stable")[: max(k, 0)]
+    chosen: Rows = np.argsort(-np.abs(values), kind="stable")[: check_count(k, "how many to show")]
     return chosen
 
 

@@ -9,6 +9,7 @@ from scipy.special import logit
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.analysis.shared_features import shared_features, summary
 from clinflu.data.arrays import Rows, Vector
+from clinflu.data.asking import check_count, check_flag, check_number
 from clinflu.errors import DataError
 from clinflu.influence.flipset import Crossing
 from clinflu.influence.flipset_search import Budget, Found, find_flip_set
@@ -208,7 +209,7 @@ def flip_set(  # noqa: PLR0913 the options of one question
     """
     study.require_trust()
     limit = study.threshold if threshold is None else check_threshold(threshold)
-    _check_budget(max_patients, time_s)
+    relabel, max_patients, time_s = check_options(relabel, max_patients, time_s)
     row = study.row(encounter_id)
     upward = bool(study.risks[row] < limit)
     crossing = Crossing(study.train, study.design.x[row], float(logit(limit)), upward, relabel)
@@ -240,11 +241,13 @@ def flip_set(  # noqa: PLR0913 the options of one question
     )
 
 
-def _check_budget(max_patients: int | None, time_s: float) -> None:
-    if max_patients is not None and not (isinstance(max_patients, int | np.integer) and max_patients >= 1):
-        raise DataError(f"a set of at most {max_patients} patients makes no sense; give a whole number, 1 or more")
-    if not time_s > 0:
-        raise DataError(f"a search of {time_s} s makes no sense; give a positive number of seconds")
+def check_options(relabel: bool, max_patients: int | None, time_s: float) -> tuple[bool, int | None, float]:  # noqa: FBT001
+    """Return the options of a search as plain values, or raise DataError where one makes no sense."""
+    most = None if max_patients is None else check_count(max_patients, "the most patients of a set", least=1)
+    seconds = check_number(time_s, "the time of a search, in seconds,")
+    if not seconds > 0:
+        raise DataError(f"a search of {seconds} s makes no sense; give a positive number of seconds")
+    return check_flag(relabel, "relabel"), most, seconds
 
 
 def _table(study: Study, row: int, crossing: Crossing, found: Found) -> pd.DataFrame:

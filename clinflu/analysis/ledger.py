@@ -10,6 +10,7 @@ import pandas as pd
 
 from clinflu.analysis.trace import SMALLEST_MARGIN_CHANGE, influence_on
 from clinflu.data.arrays import Rows, Vector
+from clinflu.data.asking import list_of_ids, row_positions, values_by_id
 from clinflu.data.design import MISSING
 from clinflu.errors import DataError
 from clinflu.influence.group import group_newton_effect
@@ -69,7 +70,9 @@ class Ledger:
 
     def __repr__(self) -> str:
         change = self.total_refit_pp
-        refitted = "the model has no finite fit" if np.isnan(change) else f"the refitted risk changes by {change:+.2g} pp"
+        refitted = (
+            "the model has no finite fit" if np.isnan(change) else f"the refitted risk changes by {change:+.2g} pp"
+        )
         return (
             f"Ledger by {', '.join(self.labels)}: {int(self.total['encounters'].iloc[0]):,} training encounters in "
             f"{len(self.frame):,} subgroups; without all of them {refitted}\nsee .to_frame(), .interaction"
@@ -174,22 +177,23 @@ def _chosen(study: Study, rows: Rows | None) -> Rows:
     count = len(study.split.train)
     if rows is None:
         return np.arange(count)
-    chosen = np.unique(np.asarray(rows))
+    chosen: Rows = np.unique(row_positions(rows, count))
     if not len(chosen):
         raise DataError("no training encounter was given; name at least one to remove")
-    if not np.issubdtype(chosen.dtype, np.integer) or chosen[0] < 0 or chosen[-1] >= count:
-        raise DataError(f"rows are positions among the training encounters, whole numbers from 0 to {count - 1}")
-    return chosen.astype(np.intp)
+    return chosen
 
 
 def _levels(study: Study, by: By) -> tuple[dict[str, str], list[Level]]:
     """Return the labels of what the levels are of, by name, and the level of every row of the cohort."""
     if isinstance(by, Mapping | pd.Series):
-        given = pd.Series(by, dtype=object).rename(str)
+        given = pd.Series(values_by_id(by, "{encounter id: subgroup}"), dtype=object)
+        if not given.map(pd.api.types.is_scalar).all():
+            raise DataError("the mapping gives each encounter one subgroup, a text or a number")
         if not given.index.isin(study.cohort.frame.index).all():
             raise DataError("the mapping names encounters that the cohort does not have; use its encounter ids")
         return {SUBGROUP: "Subgroup"}, [(text,) for text in _texts(given.reindex(study.cohort.frame.index))]
-    specs = [study.cohort.schema.feature(name) for name in dict.fromkeys([by] if isinstance(by, str) else by)]
+    names = [by] if isinstance(by, str) else list_of_ids(by, "recorded variables, or {encounter id: subgroup}")
+    specs = [study.cohort.schema.feature(name) for name in dict.fromkeys(names)]
     if not specs:
         raise DataError(f"name a recorded variable; there are: {', '.join(study.cohort.schema.feature_names)}")
     frame, train = study.cohort.frame, study.split.train

@@ -5,6 +5,7 @@ import pandas as pd
 
 from clinflu.analysis.similar import similar_encounters
 from clinflu.data.arrays import Vector
+from clinflu.data.asking import check_number
 from clinflu.errors import DataError
 from clinflu.model.logistic import row_loss
 from clinflu.study import Study
@@ -24,9 +25,10 @@ def kinds(risks: Vector, outcomes: Vector, threshold: float) -> "np.ndarray":
 
 def check_threshold(threshold: float) -> float:
     """Return the threshold, or raise DataError where it is no risk."""
-    if not 0 < threshold < 1:
-        raise DataError(f"an alert threshold of {threshold} is no risk; give a number between 0 and 1, such as 0.15")
-    return float(threshold)
+    risk = check_number(threshold, "an alert threshold, a risk between 0 and 1 such as 0.15,")
+    if not 0 < risk < 1:
+        raise DataError(f"an alert threshold of {risk:g} is no risk; give a number between 0 and 1, such as 0.15")
+    return risk
 
 
 def mistakes(study: Study, threshold: float | None = None) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.asking import list_of_ids
 from clinflu.errors import DataError
 from clinflu.influence.decomposition import effect_decomposition, group_effect_decomposition
 from clinflu.influence.perturbation import perturbation_influence
@@ -183,9 +184,7 @@ def _folded(study: Study, parts: Matrix) -> pd.DataFrame:
 
 
 def _positions(study: Study, encounters: Iterable[str]) -> Rows:
-    if isinstance(encounters, str):
-        raise DataError("give a list of encounter ids, not a single text")
-    positions = study.training_positions(list(encounters))
+    positions = study.training_positions(list_of_ids(encounters))
     if not len(positions):
         raise DataError("no past encounter was given; name at least one training encounter")
     if (positions < 0).any():

@@ -19,6 +19,7 @@ from clinflu.analysis.comparison import (
 )
 from clinflu.analysis.refit_warnings import warnings_after
 from clinflu.data.arrays import Vector
+from clinflu.data.asking import list_of_ids
 from clinflu.data.digest import digest
 from clinflu.data.query import matching
 from clinflu.influence.change import Change
@@ -94,11 +95,12 @@ class Refit:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What the reader must know about the new model, in words."""
-        return (*warnings_after(self.study, self.change), *self.plan.notes, *_same_rows(self.study))
+        nothing = ("Nothing was changed.",) if not len(self.change.rows) and self.change.added is None else ()
+        return (*nothing, *warnings_after(self.study, self.change), *self.plan.notes, *_same_rows(self.study))
 
     @property
     def encounters_changed(self) -> int:
-        """How many training encounters the actions touched; added ones not counted."""
+        """How many training encounters the actions changed; added ones not counted."""
         return len(self.change.rows)
 
     @property
@@ -159,8 +161,7 @@ class Refit:
             Index: encounter id. Risks as shares of 1, changes of risk with their interval in percentage points,
             losses of what happened in nats.
         """
-        names = [str(name) for name in encounter_ids]
-        rows = np.array([self.study.row(name) for name in names], dtype=np.intp)
+        rows = np.array([self.study.row(name) for name in list_of_ids(encounter_ids)], dtype=np.intp)
         return compare_risks(self.study, self.refitted.theta, self._spread, rows, level)
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
@@ -216,7 +217,8 @@ class Refit:
         DataError
             A variable is not recorded, or no category.
         """
-        names = self.study.cohort.schema.subgroups if by is None else (by,) if isinstance(by, str) else tuple(by)
+        default = self.study.cohort.schema.subgroups
+        names = default if by is None else [by] if isinstance(by, str) else list_of_ids(by, "recorded categories")
         return compare_subgroups(self.study, self._margins_after, names)
 
     def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
@@ -230,7 +232,8 @@ class Refit:
         Returns
         -------
         DataFrame
-            Index: column; ``per`` as in :func:`clinflu.analysis.coefficients.coefficients`.
+            Index: column; ``per`` as in :func:`clinflu.analysis.coefficients.coefficients`. NaN after the change where
+            no training encounter shows the column any more.
         """
         return compare_odds_ratios(self.study, self.refitted.theta, self._spread, level)
 

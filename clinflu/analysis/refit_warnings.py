@@ -4,6 +4,7 @@ import numpy as np
 
 from clinflu.data.arrays import Flags, Matrix, Vector
 from clinflu.influence.change import Change, rows_after
+from clinflu.influence.training import TrainingRows
 from clinflu.study import Study
 
 NAMED = 10
@@ -21,8 +22,8 @@ def warnings_after(study: Study, change: Change) -> tuple[str, ...]:
     change : Change
     """
     x, _, weights = rows_after(study.train, change)
-    still = _varies(x, weights) | ~_varies(study.train.x, study.train.weights)
-    columns = [name for name, varies in zip(study.design.columns, still, strict=True) if not varies]
+    silent = silent_columns(study.train, change)
+    columns = [name for name, says_nothing in zip(study.design.columns, silent, strict=True) if says_nothing]
     lost = _references(study, study.train.x, study.train.weights) - _references(study, x, weights)
     found = []
     if columns:
@@ -36,6 +37,12 @@ def warnings_after(study: Study, change: Change) -> tuple[str, ...]:
             "held by the penalty alone."
         )
     return tuple(found)
+
+
+def silent_columns(train: TrainingRows, change: Change) -> Flags:
+    """Return which columns varied before a change and no longer do, (p,): the penalty alone holds their coefficients."""
+    x, _, weights = rows_after(train, change)
+    return _varies(train.x, train.weights) & ~_varies(x, weights)
 
 
 def _varies(x: Matrix, weights: Vector) -> Flags:

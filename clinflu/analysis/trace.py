@@ -114,8 +114,9 @@ class Trace:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
+        simulated = " of a SIMULATED patient" if self.provenance.simulated else ""
         return (
-            f"Trace: {self.kind}, predicted risk {PERCENT * self.risk:.1f} %, alert threshold "
+            f"Trace{simulated}: {self.kind}, predicted risk {PERCENT * self.risk:.1f} %, alert threshold "
             f"{PERCENT * self.threshold:.1f} %; {self.verdict}; see .pushed_toward_error, .pushed_against, .subgroups"
         )
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from clinflu.data.arrays import Rows
+from clinflu.data.asking import check_count
 from clinflu.influence.diagnostics import Diagnostics
 from clinflu.influence.leave_one_out import LeaveOneOut
 from clinflu.influence.refit import Change, Refitted, refit_each_or_nan
@@ -111,8 +112,9 @@ def diagnostics_beside_refits(study: Study, k: int = SHOWN, progress: Progress =
         The fit is such that influence means nothing.
     """
     study.require_trust()
+    shown = check_count(k, "how many to show")
     train, found = study.train, Diagnostics(study.train)
-    rows = np.argsort(-found.cooks_distance, kind="stable")[: max(k, 0)]
+    rows = np.argsort(-found.cooks_distance, kind="stable")[:shown]
     refits = _refits_without(study, rows, progress)
     moved = np.array([one.theta - train.model.theta for one in refits]).reshape(len(rows), train.x.shape[1])
     margins = train.x[rows] @ train.model.theta

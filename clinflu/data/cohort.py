@@ -133,7 +133,7 @@ class Cohort:
         except KeyError:
             raise DataError(
                 f"this cohort ({len(self.frame):,} encounters from {self.provenance.source}) has no encounter of the "
-                "id that you gave; leave the encounter out to take the worst miss"
+                "id that you gave; check the id against the table that was loaded"
             ) from None
 
     @cached_property

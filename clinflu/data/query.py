@@ -4,10 +4,7 @@ The query is read as a Python expression and walked over a white list of its par
 """
 
 import ast
-import difflib
-import re
 import unicodedata
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,16 +12,14 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from clinflu.data.arrays import Flags, Vector
+from clinflu.data.arrays import Flags, Rows, Vector
+from clinflu.data.asking import NAMED, levels_there, nearest, shortened
 from clinflu.data.design import MISSING
+from clinflu.data.query_text import nonsense, parse
 from clinflu.data.schema import CohortSchema
 from clinflu.errors import DataError
 
-LONGEST = 4_000
 DEEPEST = 40
-NAMED = 20
-SHOWN_CHARACTERS = 60
-EXAMPLE = "write it like: age > 70 and not (ward == 'burns')"
 ORDERINGS: dict[type[ast.cmpop], Callable[..., Any]] = {ast.Lt: np.less, ast.LtE: np.less_equal}
 ORDERINGS |= {ast.Gt: np.greater, ast.GtE: np.greater_equal}
 MIRRORED: dict[type[ast.cmpop], ast.cmpop] = {
@@ -33,7 +28,7 @@ MIRRORED: dict[type[ast.cmpop], ast.cmpop] = {
     ast.LtE: ast.GtE(),
     ast.GtE: ast.LtE(),
 }
-QUOTED = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|`([^`]*)`""", re.DOTALL)
+NOT_RECORDED = ("nan", "na", "nat", "null")
 
 Value = float | str | None
 
@@ -65,7 +60,7 @@ def matching(query: str, frame: pd.DataFrame, schema: CohortSchema) -> Flags:
         The query cannot be read, asks about something that is not recorded, or compares what cannot be compared; one
         line that says which names or levels there are.
     """
-    expression, names = _parse(query)
+    expression, names = parse(query)
     return _Reader(frame, schema, names).read(expression, 0).true
 
 
@@ -84,34 +79,6 @@ class _Truth:
         return _Truth(self.false, self.true)
 
 
-def _parse(query: str) -> tuple[ast.expr, dict[str, str]]:
-    """Return the expression, and by stand-in the names that were in back-ticks."""
-    if not isinstance(query, str) or not query.strip():
-        raise DataError(f"the query is empty or no text; {EXAMPLE}")
-    if len(query) > LONGEST:
-        raise DataError(f"the query has {len(query):,} characters; at most {LONGEST:,} are read: ask for less at once")
-    names: dict[str, str] = {}
-    prefix = "quoted_"
-    while prefix in query:
-        prefix += "_"
-
-    def stand_in(found: re.Match[str]) -> str:
-        if found[1] is not None:
-            return found[1]
-        names[f"{prefix}{len(names)}"] = found[2]
-        return f" {prefix}{len(names) - 1} "
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as one for a backslash in a level
-            tree = ast.parse(f"({QUOTED.sub(stand_in, query)}\n)", mode="eval")  # over as many lines as it has
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise DataError(
-            f"the query cannot be read; {EXAMPLE}, and put a name that is no plain word in back-ticks"
-        ) from None
-    return tree.body, names
-
-
 class _Reader:
     """Walks one expression over one frame."""
 
@@ -119,6 +86,9 @@ class _Reader:
         self._frame = frame
         self._schema = schema
         self._names = names
+        self._known = (*schema.feature_names, schema.outcome)
+        self._categories: dict[str, tuple[Rows, dict[str, int]]] = {}  # converted only once, however long the query
+        self._numbers: dict[str, Vector] = {}
 
     def read(self, node: ast.expr, depth: int) -> _Truth:
         if depth > DEEPEST:
@@ -133,54 +103,85 @@ class _Reader:
                 sides = [left, *rights]
                 return _all([self._compare(sides[k], op, sides[k + 1]) for k, op in enumerate(ops)])
             case ast.Name():
-                raise _nonsense(f"say with what {_shown(self._name(node))} is to be compared")
+                raise nonsense(f"say with what {shortened(self._name(node))} is to be compared")
             case _:
-                raise _nonsense("a query holds only comparisons, joined by and, or and not")
+                raise nonsense("a query holds only comparisons, joined by and, or and not")
 
     def _compare(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> _Truth:
         if self._is_variable(right) and not self._is_variable(left) and not isinstance(op, ast.In | ast.NotIn):
             left, op, right = right, MIRRORED.get(type(op), op), left
-        if not self._is_variable(left) or self._is_variable(right):
-            raise _nonsense("compare a recorded variable with a value")
+        if self._is_variable(left) and self._is_variable(right) and not isinstance(op, ast.In | ast.NotIn):
+            self._refuse_two_names(left, right)
+        named = self._is_variable(right) and not isinstance(op, ast.In | ast.NotIn)
+        if not self._is_variable(left) or named:
+            raise nonsense("compare a recorded variable with a value")
         variable = self._variable(left)
         if isinstance(op, ast.In | ast.NotIn):
             if not isinstance(right, ast.List | ast.Tuple | ast.Set):
-                raise _nonsense(f"after 'in' comes a list, as in {variable} in [...]")
-            parts = [self._equals(variable, self._value(one)) for one in right.elts]
-            one_of = _any(parts) if parts else _Truth.known(np.zeros(len(self._frame), dtype=bool))
+                raise nonsense(f"after 'in' comes a list, as in {variable} in [...]")
+            one_of = self._one_of(variable, [self._value(one) for one in right.elts])
             return one_of if isinstance(op, ast.In) else one_of.negated()
         value = self._value(right)
         if type(op) in ORDERINGS:
             return self._ordered(variable, ORDERINGS[type(op)], value)
         if isinstance(op, ast.Is | ast.IsNot) and value is not None:
-            raise _nonsense("'is' goes only with missing; use == for a value")
+            raise nonsense("'is' goes only with missing; use == for a value")
         equal = self._equals(variable, value)
         return equal.negated() if isinstance(op, ast.NotEq | ast.IsNot) else equal
 
     def _equals(self, variable: str, value: Value) -> _Truth:
         if value is None:
             return _Truth.known(self._frame[variable].isna().to_numpy(dtype=bool))
-        if not self._is_category(variable):
-            return self._ordered(variable, np.equal, value)
-        recorded = self._frame[variable].astype(object).fillna(MISSING).to_numpy()
+        return self._one_of(variable, [value])
+
+    def _one_of(self, variable: str, values: list[Value]) -> _Truth:
+        """Return of which rows the variable has one of some values; None stands for missing."""
+        if not values:
+            return _Truth.known(np.zeros(len(self._frame), dtype=bool))
+        given = [value for value in values if value is not None]
+        if self._is_category(variable):
+            codes, _ = self._coded(variable)
+            found = _Truth.known(np.isin(codes, [self._code(variable, value) for value in given]))
+        else:
+            numbers, wanted = self._numeric(variable), [self._number_for(variable, value) for value in given]
+            member, recorded = np.isin(numbers, wanted), ~np.isnan(numbers)
+            found = _Truth(member, ~member & recorded)
+        return found if len(given) == len(values) else _any([found, self._equals(variable, None)])
+
+    def _code(self, variable: str, value: Value) -> int:
+        """Return the code of a level, -1 where no row has it and yet it may be asked for."""
+        codes, levels = self._coded(variable)
         if not isinstance(value, str):
-            raise _nonsense(f"{_shown(variable)} is a category; compare it with text in quotes")
-        if value not in recorded and value != MISSING:
-            there = sorted(set(recorded))
-            more = f" and {len(there) - NAMED} more" if len(there) > NAMED else ""
-            raise _nonsense(
-                f"no encounter has the level {_shown(value)} of {_shown(variable)}{_nearest(value, there)}; "
-                f"there are: {', '.join(map(_shown, there[:NAMED]))}{more}"
+            raise nonsense(f"{shortened(variable)} is a category; compare it with text in quotes")
+        if value not in levels and value != MISSING:
+            there = np.array(list(levels), dtype=object)[codes]
+            raise nonsense(
+                f"no encounter has the level {shortened(value)} of {shortened(variable)}{levels_there(value, there)}"
             )
-        return _Truth.known(recorded == value)
+        return levels.get(value, -1)
+
+    def _coded(self, variable: str) -> tuple[Rows, dict[str, int]]:
+        """Return the code of each row's level, and the code of each level."""
+        if variable not in self._categories:
+            codes, levels = pd.factorize(self._frame[variable].astype(object).fillna(MISSING).to_numpy())
+            self._categories[variable] = codes, {str(level): code for code, level in enumerate(levels)}
+        return self._categories[variable]
+
+    def _numeric(self, variable: str) -> Vector:
+        if variable not in self._numbers:
+            self._numbers[variable] = self._frame[variable].to_numpy(dtype=float, na_value=np.nan)
+        return self._numbers[variable]
+
+    def _number_for(self, variable: str, value: Value) -> float:
+        if not isinstance(value, float):
+            raise nonsense(f"{shortened(variable)} is a number; compare it with a number, or write: is missing")
+        return value
 
     def _ordered(self, variable: str, relation: Callable[..., Any], value: Value) -> _Truth:
         if self._is_category(variable):
-            raise _nonsense(f"{_shown(variable)} is a category, whose levels have no order; use == or in")
-        if not isinstance(value, float):
-            raise _nonsense(f"{_shown(variable)} is a number; compare it with a number, or write: is missing")
-        numbers: Vector = self._frame[variable].to_numpy(dtype=float, na_value=np.nan)
-        recorded, true = ~np.isnan(numbers), relation(numbers, value)
+            raise nonsense(f"{shortened(variable)} is a category, whose levels have no order; use == or in")
+        number, numbers = self._number_for(variable, value), self._numeric(variable)
+        recorded, true = ~np.isnan(numbers), relation(numbers, number)
         return _Truth(true & recorded, ~true & recorded)
 
     def _value(self, node: ast.expr) -> Value:
@@ -194,8 +195,17 @@ class _Reader:
                 return -_number(number)
             case ast.Constant(value=number):
                 return _number(number)
+            case ast.Name():
+                raise _no_value(self._name(node))
             case _:
-                raise _nonsense("a value is a number, a text in quotes, or the word missing")
+                raise nonsense("a value is a number, a text in quotes, or the word missing")
+
+    def _refuse_two_names(self, left: ast.expr, right: ast.expr) -> None:
+        """Raise if one of two names is a variable and the other one is a value without its quotes."""
+        names = [self._name(one) for one in (left, right) if isinstance(one, ast.Name)]
+        unknown = [name for name in names if self._found(name) is None]
+        if len(unknown) == 1:
+            raise _no_value(unknown[0])
 
     def _is_variable(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id != "missing"
@@ -205,18 +215,22 @@ class _Reader:
 
     def _variable(self, node: ast.expr) -> str:
         name = self._name(node) if isinstance(node, ast.Name) else ""
-        known = (*self._schema.feature_names, self._schema.outcome)
-        by_spelling = {unicodedata.normalize("NFKC", one): one for one in known}  # as Python spells its names
-        found = name if name in known else by_spelling.get(unicodedata.normalize("NFKC", name))
+        found = self._found(name)
         if name in (self._schema.encounter_id, self._schema.patient_id):
-            raise _nonsense("it asks about recorded variables; name encounters and patients by their ids instead")
+            raise nonsense("it asks about recorded variables; name encounters and patients by their ids instead")
         if found is None:
+            known = self._known
             more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
-            raise _nonsense(
-                f"no recorded variable is called {_shown(name)}{_nearest(name, known)}; "
+            raise nonsense(
+                f"no recorded variable is called {shortened(name)}{nearest(name, known)}; "
                 f"there are: {', '.join(known[:NAMED])}{more}"
             )
         return found
+
+    def _found(self, name: str) -> str | None:
+        """Return the recorded variable of that name, also where Python spells it otherwise."""
+        by_spelling = {unicodedata.normalize("NFKC", one): one for one in self._known}
+        return name if name in self._known else by_spelling.get(unicodedata.normalize("NFKC", name))
 
     def _is_category(self, variable: str) -> bool:
         return variable != self._schema.outcome and self._schema.feature(variable).is_category
@@ -234,21 +248,14 @@ def _any(parts: list[_Truth]) -> _Truth:
 
 def _number(number: object) -> float:
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise _nonsense("a value is a number, a text in quotes, or the word missing")
+        raise nonsense("a value is a number, a text in quotes, or the word missing")
     try:
         return float(number)
     except OverflowError:
-        raise _nonsense("a number in it is too large") from None
+        raise nonsense("a number in it is too large") from None
 
 
-def _nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
-    near = difflib.get_close_matches(name[:SHOWN_CHARACTERS], known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}...")
-
-
-def _nonsense(reason: str) -> DataError:
-    return DataError(f"the query makes no sense: {reason}")
+def _no_value(name: str) -> DataError:
+    if name.casefold() in NOT_RECORDED:
+        return nonsense("to ask for what was not recorded, write: is missing")
+    return nonsense(f"no recorded variable is called {shortened(name)}; where it is a text, put text in quotes")

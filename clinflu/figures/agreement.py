@@ -10,7 +10,7 @@ from clinflu.analysis.check_result import Check
 from clinflu.data.arrays import Flags, Vector
 from clinflu.figures.config import SafeFigure
 from clinflu.figures.style import AXIS_TITLE_PX, DOWN, INK, NEUTRAL, UP, layout
-from clinflu.influence.agreement import Pairs, points_text
+from clinflu.influence.agreement import PERCENT, Pairs, points_text
 
 HEIGHT = 1100
 ROOM = 0.05
@@ -138,14 +138,14 @@ def _lay_out(figure: SafeFigure, panel: Panel, pairs: dict[str, Pairs]) -> None:
 
 
 def _title(panel: Panel, pairs: dict[str, Pairs]) -> str:
-    """Return what the panel shows, how many removals, and how far off the estimate is that views print."""
+    """Return how far off the estimate is that views print, and of how many removals that is the largest error."""
     method = PRINTED[panel.kind]
     printed = pairs[method]
     removals = int(np.isfinite(printed.refit).sum())
-    part = f", the {100 * CENTRAL:.0f} % that move it least" if panel.central else ""
+    part = f"the {PERCENT * CENTRAL:.0f} % that move the risk least" if panel.central else "all"
     errors = np.abs(printed.estimate - printed.refit)[printed.comparable]
-    finding = f"{MARKERS[method][0]} is off by at most {points_text(float(errors.max()))} pp" if len(errors) else ""
-    return f"<b>{panel.title}</b>{part}, n = {removals:,}<br>{finding}"
+    finding = f": off by at most {points_text(float(errors.max()))} pp" if len(errors) else ""
+    return f"<b>{panel.title}{finding}</b><br>{MARKERS[method][0]}; {part}, n = {removals:,}"
 
 
 def _shown(check: Check, panel: Panel) -> dict[str, Pairs]:

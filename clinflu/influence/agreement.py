@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from clinflu.data.arrays import Flags, Vector
 
@@ -130,12 +131,11 @@ class Agreement:
     @property
     def _over(self) -> str:
         """Over how many comparisons, which are more than there are refits where several predictions share them."""
+        compared = f"over {self.compared:,} comparisons with refits"
         if self.predictions == 1 or self.refits is None:
-            return f"over {self.compared:,} comparisons with refits{self._left_out}"
-        return (
-            f"over {self.compared:,} comparisons of {self.predictions:,} predictions{self._left_out}, from a check of "
-            f"{self.refits:,} different refits"
-        )
+            return f"{compared}{self._left_out}"
+        of = f"of {self.predictions:,} predictions{self._left_out}"
+        return f"{compared} {of}, from a check of {self.refits:,} different refits"
 
     @property
     def _left_out(self) -> str:
@@ -179,6 +179,12 @@ def pooled(what: str, parts: Sequence[Pairs]) -> Agreement:
     correlations = [one.pearson_r for one in each if not np.isnan(one.pearson_r)]
     slopes = [one.slope for one in each if not np.isnan(one.slope)]
     return _graded(what, parts, min(correlations, default=np.nan), max(slopes, key=_off, default=np.nan))
+
+
+def spearman(pairs: Pairs) -> float:
+    """Return the rank correlation of estimates and refits of one prediction; NaN where one of them does not vary."""
+    both = pairs.comparable
+    return _pearson(*(pd.Series(values[both]).rank().to_numpy() for values in (pairs.estimate, pairs.refit)))
 
 
 def percent_text(share: float) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.linalg import solve_triangular
 
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
+from clinflu.data.asking import row_positions
 from clinflu.errors import SingularHessianError
 from clinflu.influence.group import LOST_IN_ROUNDING, group_newton
 from clinflu.influence.refit import Change, refit_each_or_nan
@@ -106,9 +107,7 @@ class LeaveOneOut:
     train: TrainingRows
 
     def __repr__(self) -> str:
-        return (
-            f"LeaveOneOut of {len(self.train.x):,} training encounters; see .auroc_apparent, .auroc_by_patient, .optimism"
-        )
+        return f"LeaveOneOut of {len(self.train.x):,} training encounters; see .auroc_by_patient, .optimism, .risks"
 
     @cached_property
     def margins(self) -> Vector:
@@ -169,8 +168,14 @@ class LeaveOneOut:
         DataFrame
             Index: position. Risks, shares of 1: apparent, then without the encounter and without the patient, one
             Newton step (estimate) and refitted; NaN where what is left has no finite fit.
+
+        Raises
+        ------
+        DataError
+            They are no positions among the training rows.
         """
         train = self.train
+        rows = row_positions(rows, len(train.x))
         groups = [np.flatnonzero(train.patients == train.patients[row]) for row in rows]
         alone = refit_each_or_nan(train, [Change.removal(train, np.array([row])) for row in rows])
         together = refit_each_or_nan(train, [Change.removal(train, group) for group in groups])

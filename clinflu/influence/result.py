@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from clinflu.data.arrays import Flags, Rows, Vector
+from clinflu.data.asking import check_count, row_positions
 from clinflu.errors import DataError
 from clinflu.influence.group import group_newton_effect
 from clinflu.influence.interval import concentration
@@ -149,6 +150,7 @@ class Influence:
             nats; positive: without that encounter the value would be higher. NaN where the model without it has no
             finite fit.
         """
+        rows = row_positions(rows, len(self.train.x))
         if refits is None:
             refits = refit_each_or_nan(self.train, [Change.removal(self.train, np.array([row])) for row in rows])
         counts = np.bincount(self.train.patients)
@@ -194,7 +196,7 @@ def _sealed(values: Vector) -> Vector:
 
 def _largest(values: Vector, k: int) -> Rows:
     """Return the positions of the k largest values, largest first; ties in their order."""
-    return np.argsort(-values, kind="stable")[:k]
+    return np.argsort(-values, kind="stable")[: check_count(k, "how many to show")]
 
 
 def _largest_positive(values: Vector, k: int) -> Rows:

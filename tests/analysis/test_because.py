@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from clinflu import Audit
-from clinflu.analysis.because import CAUTION, Pair, _sentence, because
+from clinflu.analysis.because import CAUTION, Pair, _recorded, _sentence, because
 from clinflu.analysis.pair import GroupDecomposition, decomposition
 from clinflu.analysis.trace import influence_on
 from clinflu.data import Cohort, CohortSchema, FeatureSpec, Provenance, build_cohort
@@ -187,6 +188,24 @@ def test_nothing_is_named_where_the_refit_does_not_confirm_the_estimate(refit):
 def test_no_refit_and_no_effect_are_said():
     assert sentence([cell(0.9)], refit=np.nan) == "Without this past encounter the model cannot be fitted at all."
     assert "would be the same" in sentence([cell(0.0)], estimate=0.0, refit=0.0)
+
+
+def test_an_effect_too_small_to_notice_is_not_explained():
+    said = sentence([cell(3.9), cell(-2.9, "age")], estimate=3e-4, refit=3e-4)
+    assert said == (
+        "Without this past encounter the refitted risk would be higher by less than 0.01 percentage points: no "
+        "noticeable effect."
+    )
+    assert "lower by less than 0.01" in sentence([cell(0.9)], estimate=-3e-4, refit=-3e-4)
+    assert "Ward" in sentence([cell(0.9)], estimate=5e-4, refit=5e-4)  # 0.0125 percentage points
+
+
+def test_one_day_is_not_days():
+    spec = FeatureSpec("stay", "Stay", unit="days")
+    schema = replace(SCHEMA, features=(spec,))
+    study = SimpleNamespace(cohort=SimpleNamespace(schema=schema))
+    recorded = [_recorded(study, pd.Series({"stay": days}), "stay") for days in (1.0, 2.0, 0.0, -1.0)]
+    assert recorded == ["1 day", "2 days", "0 days", "-1 days"]
 
 
 def test_planted_causes_come_first(simulated_audit):

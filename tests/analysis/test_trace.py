@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -250,7 +251,7 @@ def test_nothing_that_names_a_patient_is_in_a_repr(simulated_audit, trace):
     planted, influence = cohort.planted[0], trace.influence
     refit = simulated_audit.what_if(Remove(trace.pushed_toward_error.index[:1]))
     for one in (cohort, study, study.design, planted, trace, influence, refit, simulated_audit):
-        assert "SIM" not in repr(one)
+        assert not re.search(r"SIM[-\w]*\d", repr(one))
 
 
 def test_columns_that_come_from_no_recorded_variable_have_a_row_of_their_own(small_cohort):

@@ -365,7 +365,8 @@ def test_as_plain_values_it_is_json_and_names_nobody(small_study, ids, mixed):
     names = [*ids, *small_study.design.encounter_ids, *small_study.design.patient_ids]
     assert not [name for name in names if f'"{name}"' in text]
     assert values["encounters_added"] == 23
-    assert (values["encounters_removed"], values["encounters_relabelled"], values["encounters_edited"]) == (40, 10, 1)
+    assert (values["encounters_removed"], values["encounters_edited"]) == (40, 1)
+    assert values["encounters_relabelled"] == (small_study.train.y[50:60] == 0).sum()  # the others had it already
     assert values["audited"]["encounters"] == len(small_study.split.audited)
     assert values["audited"]["metrics"][2]["metric"] == "auroc"
     assert values["audited"]["metrics"][2]["after"] == mixed.metrics_after.auroc
@@ -474,3 +475,13 @@ def test_an_adopted_model_is_refitted_on_its_own_columns(small_cohort, small_stu
     np.testing.assert_allclose(refit.odds_ratios()["odds_ratio_after"], np.exp(expected.theta), rtol=1e-8)
     assert np.isfinite(refit.to_frame()).all().all()
     assert any("also taught" in note for note in refit.warnings) == all_rows
+
+
+def test_the_odds_ratio_of_a_level_that_is_gone_is_withheld(small_study):
+    refit = what_if(small_study, Remove(query="ward == 'intensive'"))
+    table = refit.odds_ratios()
+    gone = table.index == "ward=intensive"
+    assert table.loc[gone, ["odds_ratio_after", "ratio", "ratio_low", "ratio_high"]].isna().all(axis=None)
+    assert table.loc[gone, "odds_ratio_before"].notna().all()
+    assert table.loc[~gone].notna().all(axis=None)
+    assert "ward=intensive" in " ".join(refit.warnings)

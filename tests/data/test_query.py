@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clinflu.data import CohortSchema, FeatureSpec
-from clinflu.data.query import DEEPEST, LONGEST, matching
+from clinflu.data.query import DEEPEST, matching
+from clinflu.data.query_text import LONGEST
 from clinflu.errors import DataError
 
 SCHEMA = CohortSchema(
@@ -92,8 +93,21 @@ REFUSED = {
     "agee > 3": "did you mean 'age'",
     "`my colum` > 3": "did you mean 'my column'",
     "nothing_like_it > 3": "there are: age, visits, creatinine, ward, my column, class, µg, event",
-    "ward == 'burn'": "no encounter has the level 'burn' of 'ward'; did you mean 'burns'",
-    "ward == 'never seen'": "there are: 'burns', 'medical', 'missing', 'surgical'",
+    "ward == 'burn'": "no encounter has the level 'burn' of 'ward'; none of its levels is held by 10",
+    "ward == 'never seen'": "so none is named here",
+    "ward == burns": "called 'burns'; where it is a text, put text in quotes",
+    "burns == ward": "called 'burns'; where it is a text, put text in quotes",
+    "ward in [burns]": "called 'burns'; where it is a text, put text in quotes",
+    "ward == `bu\nrns`": "put text in quotes",
+    "ward is NaN": "write: is missing",
+    "creatinine == nan": "write: is missing",
+    "creatinine in [NA]": "write: is missing",
+    "visits = 3": "write == for equal",
+    "ward = 'a == b'": "write == for equal",
+    "visits > 3 & ward == 'burns'": "write and / or",
+    "(visits > 3) | (ward == 'burns')": "write and / or",
+    "visits > 3 && ward == 'burns'": "write and / or",
+    "visits > 3 AND ward == 'burns'": "in small letters",
     "ward in ['burns', 'burn']": "no encounter has the level",
     "ward > 'burns'": "no order",
     "ward == 3": "a category; compare it with text",
@@ -114,7 +128,7 @@ REFUSED = {
     "missing > 3": "recorded variable with a value",
     "'burns' in ward": "recorded variable with a value",
     "ward in 'burns'": "comes a list",
-    "ward in medical": "recorded variable with a value",
+    "ward in medical": "comes a list",
     "visits + 1 > 3": "recorded variable with a value",
     "visits.real > 3": "recorded variable with a value",
     "visits[0] > 3": "recorded variable with a value",
@@ -148,6 +162,29 @@ def test_what_cannot_be_read_is_said_in_one_line(query, reason):
         matching(query, FRAME, SCHEMA)
     assert str(caught.value) == caught.value.one_line
     assert len(str(caught.value)) < 500
+
+
+def test_only_levels_that_ten_encounters_hold_are_named():
+    """A rarer level may be a patient's own value."""
+    often = pd.concat([FRAME] * 5).assign(age=["[0-10)"] * 29 + ["rarely"])  # 10 of burns and medical, 5 of the others
+    for query in ("ward == 'burn'", "ward == 'BURNS'"):
+        with pytest.raises(DataError, match=r"did you mean 'burns'\?; there are: 'burns', 'medical' and 2 more$"):
+            matching(query, often, SCHEMA)
+    with pytest.raises(DataError) as caught:
+        matching("age == 'rarel'", often, SCHEMA)
+    assert str(caught.value).endswith("the level 'rarel' of 'age'; there are: '[0-10)' and 1 more")
+
+
+def test_a_long_list_converts_the_column_once(monkeypatch):
+    wanted = [f"level {k}" for k in range(300)]
+    frame = pd.concat([FRAME] * 100).assign(age=[wanted[k % 300] for k in range(600)])
+    converted = []
+    astype = pd.Series.astype
+    monkeypatch.setattr(pd.Series, "astype", lambda self, *a, **k: converted.append(1) or astype(self, *a, **k))
+    chosen = [f"level {k}" for k in range(0, 300, 2)]
+    found = matching(f"age in {chosen} or age == 'level 1'", frame, SCHEMA)
+    np.testing.assert_array_equal(found, [k % 300 % 2 == 0 or k % 300 == 1 for k in range(600)])
+    assert len(converted) == 1
 
 
 @pytest.mark.parametrize("query", [None, 3, b"visits > 3", ["visits > 3"]])

@@ -8,9 +8,11 @@ import pytest
 
 from clinflu.analysis.check import Plan, check
 from clinflu.figures.agreement import agreement_figure
+from clinflu.influence.agreement import points_text
 
 SINGLE = ("first_order", "second_order", "one_step")
 GROUP = ("first_order", "second_order", "newton")
+SORTS = ("random", "patient", "subgroup", "together")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def test_every_pair_is_drawn_estimate_across_and_refit_upward(figure, found, axi
         assert set(zip(part.x, part.y, strict=True)) == set(zip(estimate, refit, strict=True))
 
 
-@pytest.mark.parametrize("axis", ["", "2"])
+@pytest.mark.parametrize("axis", ["", "2", "3", "4"])
 def test_both_axes_of_a_panel_are_the_same_linear_and_hold_every_point(figure, axis):
     across, upward = figure.layout[f"xaxis{axis}"], figure.layout[f"yaxis{axis}"]
     assert across.range == upward.range
@@ -57,16 +59,43 @@ def test_both_axes_of_a_panel_are_the_same_linear_and_hold_every_point(figure, a
     assert max(0, values.max()) < across.range[1]
 
 
+@pytest.mark.parametrize(("axis", "kinds", "methods"), [("x3", ("single",), SINGLE), ("x4", SORTS, GROUP)])
+def test_the_zoom_shows_the_same_95_per_cent_by_every_method(figure, found, axis, kinds, methods):
+    """Those that by the refit and by all estimates move the risk least."""
+    columns = [pairs_of(found, kinds, method) for method in methods]
+    reach = np.max(np.abs([columns[0][1], *(estimate for estimate, _ in columns)]), axis=0)
+    kept = np.argsort(reach, kind="stable")[: int(np.ceil(0.95 * len(reach)))]
+    assert 0 < len(reach) - len(kept) < 0.06 * len(reach)
+    for part, (estimate, refit) in zip(markers(figure, axis), columns, strict=True):
+        assert set(zip(part.x, part.y, strict=True)) == set(zip(estimate[kept], refit[kept], strict=True))
+    assert f"the 95 % that move the risk least, n = {len(kept)}" in text_of(figure)
+
+
+def test_a_few_that_move_the_risk_much_do_not_widen_the_zoom(found):
+    part = found.points[0]
+    refit = np.where(np.arange(20) < 3, 50.0, part.refit_pp)
+    wide = agreement_figure(replace(found, points=(replace(part, refit_pp=refit), *found.points[1:]))).layout
+    assert wide.xaxis.range[1] > 50
+    assert wide.xaxis3.range[1] < 10
+
+
+def test_titles_say_by_how_much_the_printed_estimate_is_off(figure, found):
+    titles = [one.text for one in figure.layout.annotations]
+    for title, kind, method in ((titles[0], "single", "one_step"), (titles[1], "group", "newton")):
+        assert f"off by at most {points_text(found.grade(kind, method).largest_error)} pp" in title
+        assert "one Newton step; all, n =" in title
+
+
 def test_the_diagonal_is_where_estimate_and_refit_are_equal(figure):
     lines = [part for part in figure.data if part.mode == "lines"]
-    assert len(lines) == 2
+    assert {line.xaxis for line in lines} == {"x", "x2", "x3", "x4"}
     for line in lines:
         assert tuple(line.x) == tuple(line.y)
         assert tuple(line.x) == figure.layout[f"xaxis{line.xaxis[1:]}"].range
 
 
 def test_estimates_are_told_apart_without_colour(figure):
-    for axis in ("x", "x2"):
+    for axis in ("x", "x2", "x3", "x4"):
         parts = markers(figure, axis)
         assert len({part.marker.symbol for part in parts}) == len({part.name for part in parts}) == 3
     shown = [part.name for part in figure.data if part.showlegend]
@@ -101,7 +130,8 @@ def test_what_cannot_be_drawn_is_counted(found):
 def test_without_groups_their_panel_is_empty_and_says_so(small_study):
     figure = agreement_figure(check(small_study, plan=Plan(5, 5, 0)))
     assert "n = 0" in text_of(figure)
-    assert all(len(part.x) == 0 for part in markers(figure, "x2"))
+    assert all(len(part.x) == 0 for axis in ("x2", "x4") for part in markers(figure, axis))
+    assert text_of(figure).count("off by at most") == 2
 
 
 def test_without_single_removals_the_legend_is_still_whole(small_study):

@@ -1,12 +1,14 @@
 """Grades are those of their definitions, found by other means, and leave nothing out in silence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from clinflu.influence.agreement import Agreement, Pairs, agreement, correlation_text, percent_text, pooled
+from clinflu.influence.agreement import Agreement, Pairs, agreement, correlation_text, percent_text, pooled, spearman
 
 WHAT = "one-step estimate"
 
@@ -147,11 +149,38 @@ def graded(**changes):
 
 def test_the_words_say_the_error_the_correlation_and_over_how_many():
     assert graded().words == (
-        "one-step estimate: median error 0.0056 % of the refit, largest 2 %, r 0.9999997, "
+        "one-step estimate: median error 0.0056 % of the refit, largest 0.1 percentage points, r 0.9999997, "
         "over 500 comparisons with refits"
     )
     bad = graded(median_relative_error=1.304, pearson_r=-0.31)
-    assert "median error 130 % of the refit, largest 2 %, r −0.3100, over" in bad.words
+    assert "median error 130 % of the refit, largest 0.1 percentage points, r −0.3100, over" in bad.words
+
+
+def test_the_largest_error_in_words_is_not_that_of_a_removal_that_moves_nothing():
+    found = agreement(WHAT, pairs([1.01, 0.00002], [1.0, 0.00001]))
+    assert found.largest_relative_error == pytest.approx(1)
+    assert "largest 0.01 percentage points" in found.words
+
+
+def test_words_tell_comparisons_from_refits_where_several_predictions_share_them():
+    parts = [pairs([1.0, 2.0, 3.0], [1.1, 2.0, np.nan]), pairs([1.0, 2.0, 3.0], [1.0, 2.1, np.nan])]
+    found = pooled(WHAT, parts)
+    assert found.predictions == 2
+    assert found.words.endswith("over 4 comparisons with refits (2 more without a finite fit)")
+    assert replace(found, refits=3).words.endswith(
+        "over 4 comparisons with refits of 2 predictions (2 more without a finite fit), "
+        "from a check of 3 different refits"
+    )
+    assert replace(pooled(WHAT, parts[:1]), refits=3).words.endswith(
+        "over 2 comparisons with refits (1 more without a finite fit)"
+    )
+
+
+def test_the_rank_correlation_is_that_of_scipy(noisy):
+    assert spearman(noisy) == pytest.approx(stats.spearmanr(noisy.estimate, noisy.refit).statistic, abs=1e-12)
+    gappy = pairs([1.0, 4.0, np.nan, 9.0, 2.0], [1.0, 50.0, 3.0, np.nan, 60.0])
+    assert spearman(gappy) == pytest.approx(0.5)
+    assert np.isnan(spearman(pairs([1.0, 1.0], [1.0, 2.0])))
 
 
 @pytest.mark.parametrize(

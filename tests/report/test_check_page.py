@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from scipy import stats
 
 from clinflu.analysis.check import Plan, check
 from clinflu.analysis.check_result import Check
-from clinflu.analysis.check_values import check_values
+from clinflu.analysis.check_values import check_values, sentence
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.report.check_page import check_page, correlation, per_cent, points, share, slope
 from clinflu.report.check_terminal import check_view
@@ -18,6 +19,7 @@ from clinflu.report.files import as_json
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 NAMES = Pseudonyms(b"k" * 32)
+PRINTED = (("single", "one_step"), ("group", "newton"))
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +137,29 @@ def test_the_sentence_names_the_nearest_estimate(found):
     assert f"The model was refitted {found.refits} times" in values["sentence"]
     assert f"For one encounter at a time the {best.what} has the smallest median error" in values["sentence"]
     assert f"error, {per_cent(100 * best.median_relative_error)} of the refit" in values["sentence"]
+
+
+def test_the_sentence_names_what_views_print_and_how_well_it_ranks(found):
+    ranks = [
+        stats.spearmanr(part.estimates_pp["one_step"], part.refit_pp).statistic
+        for part in found.points
+        if part.kind == "single"
+    ]
+    assert found.rank_correlation("single", "one_step") == pytest.approx(min(ranks), abs=1e-12)
+    said = sentence(found)
+    assert "Views print the one-step estimate for one encounter and the Newton estimate for a group: they are" in said
+    lowest = min(*ranks, found.rank_correlation("group", "newton"))
+    largest = max(found.grade(kind, method).largest_error for kind, method in PRINTED)
+    figures = f"(rank correlation {correlation(lowest)} or more, largest error {points(largest)} percentage points)"
+    assert figures in said
+
+
+def test_estimates_that_do_not_rank_are_not_praised(found):
+    part = next(one for one in found.points if one.kind == "single")
+    shuffled = replace(part, estimates_pp={**part.estimates_pp, "one_step": part.estimates_pp["one_step"][::-1]})
+    said = sentence(replace(found, points=(shuffled, *found.points[1:])))
+    assert "which here rank only roughly" in said
+    assert "exact enough" not in said
 
 
 def test_grades_read_back_are_shown_without_names(found, small_study):
