@@ -11,7 +11,6 @@ from warnings import warn
 import pandas as pd
 
 from clinflu.adoption import Adoption, adopt
-from clinflu.analysis.actions import combine, positions
 from clinflu.analysis.audited_metrics import Group
 from clinflu.analysis.because import Because, because
 from clinflu.analysis.check import DEFAULT_PLAN, Check, Plan, check
@@ -19,6 +18,7 @@ from clinflu.analysis.coefficients import coefficients
 from clinflu.analysis.discrimination import Discrimination, discrimination
 from clinflu.analysis.drivers import Drivers, drivers
 from clinflu.analysis.flip_set import DEFAULT_TIME_S, FlipSet, check_options, flip_set
+from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.ledger import By, Ledger, ledger
 from clinflu.analysis.metric_intervals import odds_ratio_intervals, subgroup_metrics
 from clinflu.analysis.mistakes import check_threshold, mistakes
@@ -26,9 +26,10 @@ from clinflu.analysis.pair import GroupDecomposition, decomposition, group_decom
 from clinflu.analysis.planted import planted_mistakes
 from clinflu.analysis.support import Cuts, Support, support, support_cuts, support_table
 from clinflu.analysis.support_calibration import SupportCalibration, support_calibration
-from clinflu.analysis.trace import Trace, at_threshold, graded, influence_on, own_frames, trace
+from clinflu.analysis.trace import Trace, at_threshold, graded, own_frames, trace
 from clinflu.analysis.training_diagnostics import diagnostics_beside_refits, training_diagnostics
 from clinflu.analysis.what_if import Action, Refit, refit_plan
+from clinflu.analysis.what_if.actions import combine, positions
 from clinflu.data import Cohort, Design
 from clinflu.data.arrays import Rows
 from clinflu.data.pseudonym import Pseudonyms

@@ -107,8 +107,8 @@ def check_command(
     seed: Seed = 0,
 ) -> None:
     """Compare every estimate with refits: without each of 500 encounters and many groups; --audit keeps the grades."""
-    from clinflu.analysis.check_points import Plan
-    from clinflu.analysis.check_values import check_values
+    from clinflu.analysis.check.points import Plan
+    from clinflu.analysis.check.values import check_values
     from clinflu.report.check_terminal import check_view
     from clinflu.report.files import as_json, write_private
     from clinflu.report.terminal import console

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clinflu.analysis.check_result import Check
+from clinflu.analysis.check.result import Check
 from clinflu.data import Cohort, CohortSchema, Design, Encoder, PlantedCause, Provenance, Split
 from clinflu.errors import StoreError
 from clinflu.model.store import DESCRIPTION_FILE, TENSORS_FILE, load_model, read_json, save_model, write_json

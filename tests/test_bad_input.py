@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from clinflu import Add, Audit, Edit, Relabel, Remove, Reweight
-from clinflu.analysis.actions import combine
-from clinflu.analysis.check_points import Plan
+from clinflu.analysis.check.points import Plan
 from clinflu.analysis.ledger import ledger
 from clinflu.analysis.mistakes import check_threshold
+from clinflu.analysis.what_if.actions import combine
 from clinflu.data.asking import check_count, check_number, list_of_ids, row_positions
 from clinflu.errors import DataError
 

@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from clinflu.analysis.trace import SMALLEST_MARGIN_CHANGE, influence_on
+from clinflu.analysis.influence_on import influence_on
+from clinflu.analysis.trace import SMALLEST_MARGIN_CHANGE
 from clinflu.data.arrays import Rows, Vector
 from clinflu.data.asking import list_of_ids, row_positions, values_by_id
 from clinflu.data.design import MISSING

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clinflu.analysis.trace import influence_on
+from clinflu.analysis.influence_on import influence_on
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.influence.diagnostics import Diagnostics
 from clinflu.influence.refit import Change, refit_each

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from clinflu.analysis.carriers import carriers
-from clinflu.analysis.check_result import Check
-from clinflu.analysis.grades import Grades, grades_checked, grades_shown
+from clinflu.analysis.check.grades import Grades, grades_checked, grades_shown
+from clinflu.analysis.check.result import Check
+from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.mistakes import EXPECTED, SURPRISING, check_threshold, kinds
 from clinflu.analysis.similar import similar_encounters
 from clinflu.analysis.subgroup_support import subgroup_support
@@ -208,21 +209,6 @@ def own_frames(traced: Trace) -> Trace:
 def graded(traced: Trace, check: Check | None) -> Trace:
     """Return the trace with the grades of a check of its model, where there was one."""
     return traced if check is None else replace(traced, grades=grades_checked(check, traced.grades))
-
-
-def influence_on(study: Study, encounter_id: str) -> Influence:
-    """Return the influence of every training encounter on one prediction; one solve and one product with X."""
-    study.require_trust()
-    row = study.row(encounter_id)
-    same = study.design.patient_ids[study.split.train] == study.design.patient_ids[row]
-    return Influence(
-        str(encounter_id),
-        study.train_ids,
-        study.train,
-        study.design.x[row],
-        float(study.design.y[row]),
-        np.asarray(same),
-    )
 
 
 def _role(study: Study, row: int) -> str:

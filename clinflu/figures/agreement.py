@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clinflu.analysis.check_points import FIRST_ORDER, GROUP, NEWTON, ONE_STEP, SECOND_ORDER, SINGLE, SORTS, methods_of
-from clinflu.analysis.check_result import Check
+from clinflu.analysis.check.points import FIRST_ORDER, GROUP, NEWTON, ONE_STEP, SECOND_ORDER, SINGLE, SORTS, methods_of
+from clinflu.analysis.check.result import Check
 from clinflu.data.arrays import Flags, Vector
 from clinflu.figures.config import SafeFigure
 from clinflu.figures.style import AXIS_TITLE_PX, DOWN, INK, NEUTRAL, UP, layout

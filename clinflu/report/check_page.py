@@ -1,7 +1,7 @@
 """A check of the estimates as one HTML page that opens offline: a working paper, for its owner alone."""
 
-from clinflu.analysis.check_result import Check
-from clinflu.analysis.check_values import check_values
+from clinflu.analysis.check.result import Check
+from clinflu.analysis.check.values import check_values
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.influence.agreement import PERCENT, correlation_text, percent_text, points_text
 from clinflu.report.page import render

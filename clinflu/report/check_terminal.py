@@ -16,7 +16,7 @@ NAME_WIDTH = 16
 
 
 def check_view(values: dict[str, Any]) -> RenderableType:
-    """Return a check, given as :func:`clinflu.analysis.check_values.check_values`, for a rich console."""
+    """Return a check, given as :func:`clinflu.analysis.check.values.check_values`, for a rich console."""
     by_prediction = [
         _grades(_title(one), [row for row in values["by_prediction"] if row["prediction"] == one["number"]])
         for one in values["predictions"]

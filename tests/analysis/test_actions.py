@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from clinflu import Audit
-from clinflu.analysis.actions import Add, Edit, Relabel, Remove, Reweight, combine
+from clinflu.analysis.what_if.actions import Add, Edit, Relabel, Remove, Reweight, combine
 from clinflu.errors import DataError
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from clinflu import Audit
 from clinflu.analysis.because import CAUTION, Pair, _recorded, _sentence, because
+from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.pair import GroupDecomposition, decomposition
-from clinflu.analysis.trace import influence_on
 from clinflu.data import Cohort, CohortSchema, FeatureSpec, Provenance, build_cohort
 from clinflu.data.split import Split
 from clinflu.errors import DataError

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from clinflu.analysis.check import Plan, check, grade_words
-from clinflu.analysis.check_groups import removal_groups
-from clinflu.analysis.check_points import KINDS, METHODS, SORTS
-from clinflu.analysis.check_result import NOT_GRADED, Check
+from clinflu.analysis.check.groups import removal_groups
+from clinflu.analysis.check.points import KINDS, METHODS, SORTS
+from clinflu.analysis.check.result import NOT_GRADED, Check
+from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.mistakes import mistakes
-from clinflu.analysis.trace import influence_on
 from clinflu.errors import Cancelled, DataError, FitError, StoreError, TrustError
 from clinflu.influence.group import group_first_order, group_newton, group_second_order
 from clinflu.model.newton import fit_logistic
@@ -176,7 +176,7 @@ def test_half_of_the_patients_are_the_strongest_of_each_prediction(small_study, 
 def test_no_group_is_more_than_the_largest_share(small_study, found, monkeypatch):
     influences = [influence_on(small_study, one.encounter_id) for one in found.checked]
     largest = max(len(group.rows) for group in removal_groups(small_study, influences, PLAN))
-    monkeypatch.setattr("clinflu.analysis.check_groups.LARGEST_SHARE", 0.1)
+    monkeypatch.setattr("clinflu.analysis.check.groups.LARGEST_SHARE", 0.1)
     limited = [len(group.rows) for group in removal_groups(small_study, influences, PLAN)]
     assert max(limited) <= 0.1 * len(small_study.train.x) < largest
 

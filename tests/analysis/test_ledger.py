@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from clinflu import Audit
+from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.ledger import TOGETHER, ledger
-from clinflu.analysis.trace import influence_on
 from clinflu.errors import Cancelled, DataError
 from clinflu.influence.group import group_newton
 from clinflu.model.newton import fit_logistic

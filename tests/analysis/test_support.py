@@ -9,10 +9,10 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from clinflu.analysis import support as module
+from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.planted import planted_mistakes
 from clinflu.analysis.support import Cuts, support, support_cuts, support_table
 from clinflu.analysis.support_calibration import contrast, support_calibration, wilson
-from clinflu.analysis.trace import influence_on
 from clinflu.errors import Cancelled, DataError, TrustError
 from clinflu.influence.interval import risk_interval
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from clinflu import Audit
 from clinflu.analysis.case_study import AUDITED_POSITION, _fit, prepare
-from clinflu.analysis.trace import influence_on
+from clinflu.analysis.influence_on import influence_on
 from clinflu.influence.removal import one_step, removal_effect
 from clinflu.influence.training import TrainingRows
 from clinflu.model.logistic import risk

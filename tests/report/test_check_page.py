@@ -10,8 +10,8 @@ from rich.console import Console
 from scipy import stats
 
 from clinflu.analysis.check import Plan, check
-from clinflu.analysis.check_result import Check
-from clinflu.analysis.check_values import check_values, sentence
+from clinflu.analysis.check.result import Check
+from clinflu.analysis.check.values import check_values, sentence
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.report.check_page import check_page, correlation, per_cent, points, share, slope
 from clinflu.report.check_terminal import check_view

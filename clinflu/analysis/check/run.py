@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clinflu.analysis.check_groups import Group, removal_groups
-from clinflu.analysis.check_points import (
+from clinflu.analysis.check.groups import Group, removal_groups
+from clinflu.analysis.check.points import (
     FIRST_ORDER,
     GROUP,
     METHODS,
@@ -19,9 +19,9 @@ from clinflu.analysis.check_points import (
     Plan,
     Points,
 )
-from clinflu.analysis.check_result import Check, grade_words, model_sha256
+from clinflu.analysis.check.result import Check, model_sha256
+from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.mistakes import FALSE_ALARM, MISSED, mistakes
-from clinflu.analysis.trace import influence_on
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.asking import list_of_ids
 from clinflu.errors import DataError, SingularHessianError
@@ -33,8 +33,6 @@ from clinflu.influence.training import TrainingRows
 from clinflu.model.logistic import curvature_at
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
-
-__all__ = ["DEFAULT_PLAN", "Check", "Plan", "check", "grade_words"]
 
 BATCH = 32
 RANDOM_CHECKED = 3

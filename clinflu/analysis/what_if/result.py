@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clinflu.analysis.actions import Plan
-from clinflu.analysis.change_spread import ChangeSpread
-from clinflu.analysis.comparison import (
+from clinflu.analysis.what_if.actions import Plan
+from clinflu.analysis.what_if.cautions import warnings_after
+from clinflu.analysis.what_if.comparison import (
     compare_metrics,
     compare_odds_ratios,
     compare_risks,
     compare_subgroups,
     metrics_of,
 )
-from clinflu.analysis.refit_warnings import warnings_after
+from clinflu.analysis.what_if.spread import ChangeSpread
 from clinflu.data.arrays import Vector
 from clinflu.data.asking import list_of_ids
 from clinflu.data.digest import digest

@@ -40,7 +40,7 @@ def warnings_after(study: Study, change: Change) -> tuple[str, ...]:
 
 
 def silent_columns(train: TrainingRows, change: Change) -> Flags:
-    """Return which columns varied before a change and no longer do, (p,): the penalty alone holds their coefficients."""
+    """Return which columns varied before a change and no longer do, (p,); only the penalty holds their coefficients."""
     x, _, weights = rows_after(train, change)
     return _varies(train.x, train.weights) & ~_varies(x, weights)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clinflu.analysis.check_points import PATIENT, RANDOM, SUBGROUP, TOGETHER, Plan
+from clinflu.analysis.check.points import PATIENT, RANDOM, SUBGROUP, TOGETHER, Plan
 from clinflu.analysis.subgroup_support import LARGEST_SHARE, training_subgroups
 from clinflu.data.arrays import Rows
 from clinflu.influence.removal import sum_by_patient

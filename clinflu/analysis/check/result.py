@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from clinflu.analysis.check_points import (
+from clinflu.analysis.check.points import (
     ESTIMATES,
     GROUP,
     KINDS,
@@ -56,7 +56,7 @@ class Check:
     model_sha256: str
 
     def __repr__(self) -> str:
-        from clinflu.analysis.check_values import sentence  # it imports this module
+        from clinflu.analysis.check.values import sentence  # it imports this module
 
         simulated = " SIMULATED patients." if self.provenance.simulated else ""
         return f"Check: {sentence(self)}{simulated}\nSee .grade(kind, method), .to_frame()"

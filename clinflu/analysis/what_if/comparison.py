@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from clinflu.analysis.change_spread import ChangeSpread
 from clinflu.analysis.coefficients import coefficients
-from clinflu.analysis.refit_warnings import silent_columns
+from clinflu.analysis.what_if.cautions import silent_columns
+from clinflu.analysis.what_if.spread import ChangeSpread
 from clinflu.data.arrays import Rows, Vector
 from clinflu.data.asking import check_number
 from clinflu.data.design import MISSING

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clinflu.analysis.additions import Addition, added_rows, copies, new_records
-from clinflu.analysis.records import edited_frame, encoded, require_encoder, require_variables, unseen_missing
+from clinflu.analysis.what_if.additions import Addition, added_rows, copies, new_records
+from clinflu.analysis.what_if.records import edited_frame, encoded, require_encoder, require_variables, unseen_missing
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.data.asking import list_of_ids, values_by_id
 from clinflu.data.query import matching

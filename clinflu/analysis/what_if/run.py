@@ -1,14 +1,12 @@
-"""What the model would have been after any combination of removals, labels, weights, edits and additions, refitted."""
+"""Refit the model as actions say."""
 
 import time
 
-from clinflu.analysis.actions import Action, Add, Edit, Plan, Relabel, Remove, Reweight, combine
-from clinflu.analysis.refit_result import Refit
+from clinflu.analysis.what_if.actions import Action, Plan, combine
+from clinflu.analysis.what_if.result import Refit
 from clinflu.influence.refit import refit_each
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
-
-__all__ = ["Action", "Add", "Edit", "Refit", "Relabel", "Remove", "Reweight", "refit_plan", "what_if"]
 
 
 def what_if(study: Study, *actions: Action, progress: Progress = silent) -> Refit:

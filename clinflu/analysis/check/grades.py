@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from clinflu.analysis.check_points import ESTIMATES, NEWTON, ONE_STEP, SINGLE, SUBGROUP
-from clinflu.analysis.check_result import Check
+from clinflu.analysis.check.points import ESTIMATES, NEWTON, ONE_STEP, SINGLE, SUBGROUP
+from clinflu.analysis.check.result import Check
 from clinflu.influence.agreement import Agreement, Pairs, agreement
 
 HERE = "; counted on the refits shown here alone, clinflu check counts on hundreds"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clinflu.analysis.records import NEW_ID, checked_records, encoded, require_encoder, unseen_missing
+from clinflu.analysis.what_if.records import NEW_ID, checked_records, encoded, require_encoder, unseen_missing
 from clinflu.data.arrays import Rows, Vector
 from clinflu.errors import DataError
 from clinflu.influence.change import Added

@@ -3,8 +3,8 @@
 from math import isfinite
 from typing import Any
 
-from clinflu.analysis.check_points import ESTIMATES, GROUP, KINDS, NEWTON, ONE_STEP, SINGLE, methods_of
-from clinflu.analysis.check_result import Check
+from clinflu.analysis.check.points import ESTIMATES, GROUP, KINDS, NEWTON, ONE_STEP, SINGLE, methods_of
+from clinflu.analysis.check.result import Check
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.influence.agreement import Agreement, correlation_text, percent_text, points_text
 from clinflu.influence.result import PERCENT
