@@ -2,10 +2,15 @@
 
 import dataclasses
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from clinflu.analysis import ANALYSES
+from clinflu.analysis.audited_metrics import METRICS
+from clinflu.analysis.drivers import drivers
+from clinflu.analysis.mistakes import mistakes
+from clinflu.analysis.ranking_methods import RANKINGS
 from clinflu.data import Cohort
 from clinflu.errors import LoaderError
 from clinflu.model import FAMILIES
@@ -57,6 +62,27 @@ def test_an_unknown_loader_is_an_error():
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_knows_its_name(name):
     assert FAMILIES[name].name == name
+
+
+@pytest.mark.parametrize("name", RANKINGS)
+def test_a_ranking_scores_every_training_encounter_and_alike_each_time(name, small_study):
+    worst = str(mistakes(small_study).index[0])
+    first, again = (RANKINGS[name](small_study, worst) for _ in range(2))
+    assert first.shape == small_study.train.y.shape
+    assert np.isfinite(first).all()
+    assert np.ptp(first) > 0
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_has_a_value_a_slope_and_drivers(name, small_study):
+    found = drivers(small_study, name)
+    assert np.isfinite(found.before)
+    assert np.isfinite(found.change).all()
+    assert METRICS[name].label
+    assert METRICS[name].unit
+    table = found.encounters(2)
+    assert table[["change_estimate", "change_refit", "exact_change_refit"]].notna().all(axis=None)
 
 
 @pytest.mark.parametrize("name", ANALYSES)
