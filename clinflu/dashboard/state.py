@@ -7,10 +7,12 @@ from typing import Any, Protocol
 import pandas as pd
 from traitlets import Float, HasTraits, Tuple, Unicode
 
+from clinflu.analysis.flip_set import FlipSet
 from clinflu.analysis.trace import Trace
 from clinflu.analysis.what_if import Refit, Remove
 from clinflu.audit import Audit
 from clinflu.errors import ClinfluError, DataError
+from clinflu.progress import silent
 
 LOG = logging.getLogger("clinflu.dashboard")
 UNEXPECTED = "That step failed, and nothing was changed. Try it again, or choose another prediction."
@@ -106,6 +108,13 @@ class State(HasTraits):  # type: ignore[misc]
         refit = self.audit.what_if(Remove(list(encounter_ids)))
         self.status = f"Refitted without {refit.encounters_removed} past encounters."
         return refit
+
+    def fewest(self) -> FlipSet:
+        """Search the fewest past patients without whom the decision would be another."""
+        self.status = "Searching the fewest past patients that would change the decision …"
+        found = self.audit.flip_set(self.encounter_id, threshold=self.threshold, progress=silent)
+        self.status = f"Searched: {found.status}."
+        return found
 
     def encounter_of(self, name: str, among: Iterable[str]) -> str:
         """Return which of these encounters a pseudonym stands for, or raise DataError."""

@@ -256,6 +256,28 @@ def test_all_that_pushed_toward_the_error_are_removed_at_once(audit, panels, wor
     )
 
 
+def test_the_fewest_that_change_the_decision_are_searched_and_bear_pseudonyms(audit, dashboard, panels, worst):
+    panels["WithoutThem"].fewest.click()
+    found, result = audit.flip_set(worst), panels["WithoutThem"].result.value
+    assert found.verified
+    assert f"{found.size} of" in result
+    assert "another, smaller set may exist" in result
+    for encounter_id in found.encounters[:20]:
+        assert dashboard.state.names.encounter(encounter_id) in result
+        assert encounter_id not in result
+    assert dashboard.state.status == f"Searched: {found.status}."
+    panels["PastPatients"].toward.selected = [panels["PastPatients"].toward.view["cards"][0]["name"]]
+    assert panels["WithoutThem"].result.value == ""
+
+
+def test_the_search_goes_by_the_threshold_on_the_screen(audit, dashboard, panels, worst):
+    dashboard.state.set_threshold(audit.trace(worst).risk * 1.05)
+    panels["WithoutThem"].fewest.click()
+    found = audit.flip_set(worst, threshold=dashboard.state.threshold)
+    assert found.size < audit.flip_set(worst).size
+    assert f"{found.size} of" in panels["WithoutThem"].result.value
+
+
 def test_subgroups_are_those_of_the_trace(audit, panels, worst):
     groups = panels["WithoutThem"].groups.value
     for row in audit.trace(worst).subgroups.itertuples():

@@ -5,12 +5,14 @@ from collections.abc import Iterable
 import ipywidgets as widgets
 import pandas as pd
 
+from clinflu.analysis.flip_set import FlipSet
 from clinflu.analysis.trace import Trace
 from clinflu.analysis.what_if import Refit
-from clinflu.dashboard.markup import Column, Markup, element, html, joined, table
+from clinflu.dashboard.markup import Column, Markup, element, html, joined, paragraphs, table
 from clinflu.dashboard.plotview import PlotlyBundle
 from clinflu.dashboard.state import NOTHING, State
 from clinflu.dashboard.wording import alert, percent, points, step
+from clinflu.data.pseudonym import Pseudonyms
 
 GROUPS = (
     Column("Past patients who are"),
@@ -23,6 +25,9 @@ GROUPS = (
 )
 
 
+NAMED = 20
+
+
 class WithoutThem:
     """Refit on request; show the answer beside what the model says now."""
 
@@ -32,10 +37,12 @@ class WithoutThem:
         self._state = state
         self.some = widgets.Button(button_style="primary")
         self.all = widgets.Button()
+        self.fewest = widgets.Button(description="The fewest that would change the decision")
         self.some.on_click(state.acting(lambda _: self._answer(state.selected)))
         self.all.on_click(state.acting(lambda _: self._answer(state.trace.pushed_toward_error.index)))
+        self.fewest.on_click(state.acting(lambda _: self._search()))
         self.result, self.groups = html(), html()
-        buttons = widgets.HBox([self.some, self.all])
+        buttons = widgets.HBox([self.some, self.all, self.fewest])
         buttons.add_class("clinflu-buttons")
         self.widget = widgets.VBox([buttons, self.result, self.groups])
         state.follow(self)
@@ -66,6 +73,18 @@ class WithoutThem:
         refit = self._state.without(chosen)
         patients = self._state.audit.cohort.patients[chosen].nunique()
         self.result.value = _result(refit, self._state.trace, patients)
+
+    def _search(self) -> None:
+        self.result.value = ""
+        self.result.value = _found(self._state.fewest(), self._state.names)
+
+
+def _found(found: FlipSet, names: Pseudonyms) -> Markup:
+    """Return what the search found; past patients bear pseudonyms."""
+    shown = [names.encounter(str(one)) for one in found.encounters[:NAMED]]
+    more = len(found.encounters) - len(shown)
+    listed = f"{', '.join(shown)}{f' and {more:,} more' if more else ''}."
+    return element("div", paragraphs(found.words, found.summary, listed if shown else ""), class_="clinflu-result")
 
 
 def _result(refit: Refit, trace: Trace, patients: int) -> Markup:
