@@ -1,7 +1,6 @@
 """Audit: the facade over one study, all that notebooks, dashboards and the command line need."""
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +36,7 @@ from clinflu.errors import DataError, StoreError
 from clinflu.influence.leave_one_out import LeaveOneOut
 from clinflu.influence.trust import Trust
 from clinflu.model.base import FittedModel
-from clinflu.progress import Progress, shown
+from clinflu.progress import Progress, telling
 from clinflu.results import Results
 from clinflu.storage import open_grades, open_study, save_study
 from clinflu.study import DEFAULT_PENALTY, Study
@@ -194,7 +193,7 @@ class Audit:
     def what_if(self, *actions: Action, progress: Progress | None = None) -> Refit:
         """Refit the model as if the actions had been done before training; see ``analysis.what_if``."""
         plan = combine(self.study, actions)
-        with _telling("Refitting", progress) as tell:
+        with telling("Refitting", progress) as tell:
             return self._results.get("what if", plan.content, lambda: refit_plan(self.study, plan, tell))
 
     def flip_set(
@@ -214,7 +213,7 @@ class Audit:
         limit = self.threshold if threshold is None else check_threshold(threshold)
         relabel, max_patients, time_s = check_options(relabel, max_patients, time_s)
         options = {"relabel": relabel, "max_patients": max_patients, "time_s": time_s}
-        with _telling("Searching the smallest set", progress) as tell:
+        with telling("Searching the smallest set", progress) as tell:
             found = self._results.get(
                 "flip set",
                 (str(encounter_id), limit, options),
@@ -239,7 +238,7 @@ class Audit:
         ``encounters`` are those removed; by default every training encounter, each subgroup on its own.
         """
         rows = None if encounters is None else positions(self.study.train_ids, encounters)
-        with _telling("Refitting without each subgroup", progress) as tell:
+        with telling("Refitting without each subgroup", progress) as tell:
             return ledger(self.study, encounter_id, by, rows, tell)
 
     def support(self, encounter_id: str) -> Support:
@@ -248,7 +247,7 @@ class Audit:
 
     def support_table(self, progress: Progress | None = None) -> pd.DataFrame:
         """Return the support of every audited prediction; see ``analysis.support``."""
-        with _telling("Looking at the support of each prediction", progress) as tell:
+        with telling("Looking at the support of each prediction", progress) as tell:
             found = self._results.get(
                 "support table", (), lambda: support_table(self.study, None, self.support_cuts, tell)
             )
@@ -298,7 +297,7 @@ class Audit:
         progress : Progress, optional
         """
         plan = Plan(each, each, groups, seed)
-        with _telling("Refitting", progress) as tell:
+        with telling("Refitting", progress) as tell:
             self.grades = check(self.study, encounters=encounters, plan=plan, progress=tell)
         return self.grades
 
@@ -320,7 +319,7 @@ class Audit:
 
     def diagnostics_beside_refits(self, k: int = 20, progress: Progress | None = None) -> pd.DataFrame:
         """Return the first k of them, each estimate beside its refit."""
-        with _telling("Refitting", progress) as tell:
+        with telling("Refitting", progress) as tell:
             return diagnostics_beside_refits(self.study, k, tell)
 
     @cached_property
@@ -336,7 +335,7 @@ class Audit:
         progress: Progress | None = None,
     ) -> pd.DataFrame:
         """Return the metrics of the audited subgroups with intervals; see ``analysis.metric_intervals``."""
-        with _telling("Measuring subgroups", progress) as tell:
+        with telling("Measuring subgroups", progress) as tell:
             return subgroup_metrics(self.study, variables, threshold, progress=tell)
 
     @property
@@ -352,7 +351,8 @@ class Audit:
     @cached_property
     def discrimination(self) -> Discrimination:
         """AUROC on the audited encounters and in five-fold cross-validation by patient."""
-        return discrimination(self.study)
+        with telling("Fitting each fold", None) as tell:
+            return discrimination(self.study, progress=tell)
 
     def worst_miss(self, threshold: float | None = None) -> str:
         """Return the encounter id of the audited prediction that was most wrong.
@@ -399,8 +399,3 @@ class Audit:
 def _own(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame whose changes stay with whoever makes them; nothing is copied until then."""
     return frame.copy(deep=False)
-
-
-def _telling(what: str, progress: Progress | None) -> AbstractContextManager[Progress]:
-    """Give the progress that was asked for, or else a bar."""
-    return shown(what) if progress is None else nullcontext(progress)

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 SHOWN_AFTER_S = 1.0
@@ -51,3 +51,8 @@ def shown(what: str) -> Iterator[Progress]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def telling(what: str, progress: Progress | None) -> AbstractContextManager[Progress]:
+    """Give the progress that was asked for, or else a bar; see :func:`shown`."""
+    return shown(what) if progress is None else nullcontext(progress)

@@ -55,6 +55,13 @@ def test_work_that_ends_early_leaves_no_line_behind(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_the_progress_that_was_asked_for_takes_the_place_of_the_bar():
+    told = []
+    with progress.telling("Refitting", lambda *done: told.append(done)) as tell:
+        tell(1, 2)
+    assert told == [(1, 2)]
+
+
 def test_silence_is_silent(capsys):
     progress.silent(1, 2)
     assert capsys.readouterr() == ("", "")

@@ -9,6 +9,7 @@ from clinflu.data import Encoder
 from clinflu.data.arrays import Vector
 from clinflu.model.logistic import risk
 from clinflu.model.newton import fit_logistic
+from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
 FOLDS = 5
@@ -36,7 +37,7 @@ class Discrimination:
         return float(self.folds.mean())
 
 
-def discrimination(study: Study, folds: int = FOLDS) -> Discrimination:
+def discrimination(study: Study, folds: int = FOLDS, progress: Progress = silent) -> Discrimination:
     """Return the AUROC on the audited encounters and in cross-validation by patient.
 
     Parameters
@@ -44,6 +45,8 @@ def discrimination(study: Study, folds: int = FOLDS) -> Discrimination:
     study : Study
         Its penalty is used in every fold.
     folds : int
+    progress : Progress
+        Of how many folds are fitted.
     """
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold
@@ -52,7 +55,10 @@ def discrimination(study: Study, folds: int = FOLDS) -> Discrimination:
     rows = study.split.audited
     patients, _ = pd.factorize(study.design.patient_ids, sort=True)
     splits = splitter.split(study.design.x, study.design.y, patients)
-    values = [roc_auc_score(study.design.y[test], _risks_after(study, train, test)) for train, test in splits]
+    values = []
+    for train, test in splits:
+        values.append(roc_auc_score(study.design.y[test], _risks_after(study, train, test)))
+        progress(len(values), folds)
     unseen = not np.isin(rows, study.split.train).any()
     audited = float(roc_auc_score(study.design.y[rows], study.risks[rows])) if unseen else np.nan
     return Discrimination(audited, np.array(values))

@@ -17,7 +17,7 @@ from clinflu.influence.functional import Functional, Gap, functional_effects, gr
 from clinflu.influence.refit import Change, refit_each_or_nan
 from clinflu.influence.removal import one_step, sum_by_patient
 from clinflu.influence.smoothed import default_bandwidth
-from clinflu.progress import Progress, silent
+from clinflu.progress import Progress, telling
 from clinflu.study import Study
 
 SHOWN = 20
@@ -91,7 +91,7 @@ class Drivers:
         """Leverage-corrected change when each training encounter is removed, (n,): what ranks them."""
         return one_step(self.study.train, self.first_order)
 
-    def encounters(self, k: int = SHOWN, progress: Progress = silent) -> pd.DataFrame:
+    def encounters(self, k: int = SHOWN, progress: Progress | None = None) -> pd.DataFrame:
         """Return the k training encounters whose removal would change the metric most, each estimate beside its refit.
 
         Parameters
@@ -119,7 +119,7 @@ class Drivers:
         )
         return described.assign(**self._changes([np.array([row]) for row in chosen], progress))
 
-    def patients(self, k: int = SHOWN, progress: Progress = silent) -> pd.DataFrame:
+    def patients(self, k: int = SHOWN, progress: Progress | None = None) -> pd.DataFrame:
         """Return the k patients whose removal, all encounters together, would change the metric most.
 
         They are ranked by the sum of their encounters' changes. Columns as in :meth:`encounters`, after the ids of the
@@ -136,7 +136,7 @@ class Drivers:
         )
         return described.assign(**self._changes(groups, progress))
 
-    def subgroups(self, k: int = SHOWN, progress: Progress = silent) -> pd.DataFrame:
+    def subgroups(self, k: int = SHOWN, progress: Progress | None = None) -> pd.DataFrame:
         """Return the k training subgroups, of at most half of the rows, whose removal would change the metric most.
 
         They are ranked by the sum of their encounters' changes, which of a cohesive group is far off: read the refit.
@@ -185,8 +185,8 @@ class Drivers:
         )
         return table.sort_values("share_of_influence", ascending=False, kind="stable")
 
-    def _changes(self, groups: list[Rows], progress: Progress) -> dict[str, Vector]:
-        """Return estimates and refits of removing each group of training rows."""
+    def _refitted(self, groups: list[Rows], progress: Progress) -> tuple[Vector, Vector]:
+        """Return the change of the smooth and of the exact metric in the refit without each group."""
         train, scale = self.study.train, self.metric.scale
         smoothed, exact = np.empty(len(groups)), np.empty(len(groups))
         for start in range(0, len(groups), REFITS_AT_ONCE):
@@ -197,6 +197,13 @@ class Drivers:
                 smoothed[place] = scale * _or_nan(partial(self.functional.value, one.theta)) - self.before_smoothed
                 exact[place] = scale * _or_nan(partial(self.functional.exact, one.theta)) - self.before
         progress(len(groups), len(groups))
+        return smoothed, exact
+
+    def _changes(self, groups: list[Rows], progress: Progress | None) -> dict[str, Vector]:
+        """Return estimates and refits of removing each group of training rows."""
+        train, scale = self.study.train, self.metric.scale
+        with telling("Refitting", progress) as tell:
+            smoothed, exact = self._refitted(groups, tell)
         estimates = [scale * _or_nan(partial(group_effect, train, self.functional, rows)) for rows in groups]
         after, before = np.abs(self.before + exact - self.best), abs(self.before - self.best)
         return {
