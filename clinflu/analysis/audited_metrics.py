@@ -13,9 +13,9 @@ from clinflu.errors import DataError
 from clinflu.influence.functional import (
     CalibrationIntercept,
     CalibrationSlope,
+    EventRateMinusRisk,
     Functional,
     MeanLoss,
-    RiskMinusEventRate,
 )
 from clinflu.influence.result import PERCENT
 from clinflu.influence.smoothed import SmoothAuroc, SmoothFalseNegativeRate
@@ -66,7 +66,7 @@ def _auroc(x: Matrix, y: Vector, _threshold: float, bandwidth: float) -> Functio
 METRICS: dict[str, Metric] = {
     "loss": Metric("Mean loss", "nats", 0.0, _plain(MeanLoss)),
     "auroc": Metric("AUROC", "share of pairs in order", 1.0, _auroc),
-    "risk_minus_event_rate": Metric("Mean risk minus event rate", POINTS, 0.0, _plain(RiskMinusEventRate)),
+    "event_rate_minus_risk": Metric("Event rate minus mean risk", POINTS, 0.0, _plain(EventRateMinusRisk)),
     "calibration_intercept": Metric("Calibration-in-the-large", "log-odds", 0.0, _plain(CalibrationIntercept)),
     "calibration_slope": Metric("Calibration slope", "slope", 1.0, _plain(CalibrationSlope)),
     "false_negative_rate": Metric("False-negative rate", POINTS, 0.0, SmoothFalseNegativeRate),

@@ -161,7 +161,7 @@ class Metric:
 
 METRICS = {
     "mean_risk": Metric("Mean predicted risk", mean_risk, "share", needs_events=False, needs_others=False),
-    "calibration": Metric("Event rate minus mean risk", calibration, "difference"),
+    "event_rate_minus_risk": Metric("Event rate minus mean risk", calibration, "difference"),
     "log_loss": Metric("Log loss (nats)", log_loss, "positive"),
     "brier": Metric("Brier score", brier, "share"),
     "auroc": Metric("AUROC", auroc, "share", of_events=True, of_pairs=True),

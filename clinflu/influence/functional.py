@@ -122,16 +122,16 @@ class MeanLoss(MarginFunctional):
         return (risk(margins) - self.y) / len(margins)
 
 
-class RiskMinusEventRate(MarginFunctional):
-    """Mean predicted risk minus the event rate, a share of 1: positive where the model predicts too much."""
+class EventRateMinusRisk(MarginFunctional):
+    """Event rate minus mean predicted risk, a share of 1: positive where the model predicts too little."""
 
     def at(self, margins: Vector) -> float:
-        """Return the mean of p - y."""
-        return float((risk(margins) - self.y).mean())
+        """Return the mean of y - p."""
+        return float((self.y - risk(margins)).mean())
 
     def slope(self, margins: Vector) -> Vector:
-        """Return p (1 - p) / t."""
-        return curvature(risk(margins)) / len(margins)
+        """Return -p (1 - p) / t."""
+        return -curvature(risk(margins)) / len(margins)
 
 
 class CalibrationIntercept(MarginFunctional):

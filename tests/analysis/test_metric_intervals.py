@@ -100,7 +100,7 @@ def test_values_are_those_of_scikit_learn(study):
     assert found == pytest.approx(
         {
             "mean_risk": risk.mean(),
-            "calibration": y.mean() - risk.mean(),
+            "event_rate_minus_risk": y.mean() - risk.mean(),
             "log_loss": log_loss(y, risk),
             "brier": brier_score_loss(y, risk),
             "auroc": roc_auc_score(y, risk),
@@ -177,7 +177,7 @@ def test_intervals_are_symmetric_on_their_scale_and_as_wide_as_asked(study):
     def logit(p):
         return np.log(p / (1 - p))
 
-    to_scale = {"calibration": lambda v: v, "log_loss": np.log}
+    to_scale = {"event_rate_minus_risk": lambda v: v, "log_loss": np.log}
     for level in (0.8, 0.95):
         for one in metric_intervals(study, study.split.audited, level=level):
             scale = to_scale.get(one.metric, logit)

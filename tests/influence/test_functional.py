@@ -10,9 +10,9 @@ from clinflu.influence import smoothed
 from clinflu.influence.functional import (
     CalibrationIntercept,
     CalibrationSlope,
+    EventRateMinusRisk,
     Gap,
     MeanLoss,
-    RiskMinusEventRate,
     functional_effects,
     group_effect,
 )
@@ -24,7 +24,7 @@ from clinflu.model.newton import fit_logistic
 
 THRESHOLD = 0.4
 BANDWIDTH = 0.15
-NAMES = ("loss", "risk - rate", "intercept", "slope", "auroc", "fnr", "fnr gap")
+NAMES = ("loss", "rate - risk", "intercept", "slope", "auroc", "fnr", "fnr gap")
 TOP = 30
 
 
@@ -39,7 +39,7 @@ def functionals(x, y):
     first = x[:, 6] == 1
     return {
         "loss": MeanLoss(x, y),
-        "risk - rate": RiskMinusEventRate(x, y),
+        "rate - risk": EventRateMinusRisk(x, y),
         "intercept": CalibrationIntercept(x, y),
         "slope": CalibrationSlope(x, y),
         "auroc": SmoothAuroc(x, y, BANDWIDTH),
@@ -72,7 +72,7 @@ def test_values_are_those_of_scikit_learn(train, audited, functional_of):
     p = 1 / (1 + np.exp(-margins))
     theta = train.model.theta
     np.testing.assert_allclose(functional_of["loss"].value(theta), log_loss(y, p), rtol=1e-12)
-    np.testing.assert_allclose(functional_of["risk - rate"].value(theta), p.mean() - y.mean(), rtol=1e-10)
+    np.testing.assert_allclose(functional_of["rate - risk"].value(theta), y.mean() - p.mean(), rtol=1e-10)
     np.testing.assert_allclose(functional_of["auroc"].exact(theta), roc_auc_score(y, p), rtol=1e-13)
     np.testing.assert_allclose(functional_of["fnr"].exact(theta), np.mean(p[y == 1] < THRESHOLD), rtol=1e-13)
     recalibration = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12).fit(margins[:, None], y)
@@ -164,7 +164,7 @@ def test_smoothed_effects_follow_the_exact_auroc_of_refits(train, functional_of,
 
 
 def test_the_effect_of_a_row_of_low_leverage_is_its_corrected_effect(train, functional_of):
-    functional = functional_of["risk - rate"]
+    functional = functional_of["rate - risk"]
     corrected = one_step(train, functional_effects(train, functional))
     for row in np.argsort(train.leverage)[:5]:
         np.testing.assert_allclose(group_effect(train, functional, np.array([row])), corrected[row], rtol=5e-3)
@@ -216,7 +216,7 @@ def test_blocks_and_the_product_form_change_nothing(train, audited, monkeypatch,
 def test_one_outcome_is_said_plainly(train, audited):
     x, y = audited
     for functional in functionals(x[y == 0], y[y == 0]).values():
-        if isinstance(functional, MeanLoss | RiskMinusEventRate):
+        if isinstance(functional, MeanLoss | EventRateMinusRisk):
             assert np.isfinite(functional.value(train.model.theta))
         else:
             with pytest.raises(ClinfluError):
