@@ -83,3 +83,9 @@ def test_several_files_are_written_together_or_not_at_all(tmp_path):
     with pytest.raises(DataError, match="cannot write folder"):
         write_private({tmp_path / "first.json": "{}", tmp_path / "folder": "text"})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder"]
+
+
+def test_features_that_carry_next_to_nothing_are_not_named(simulated_audit):
+    page = trace_page(simulated_audit.trace(simulated_audit.worst_miss()), NAMES)
+    assert re.search(r"\(\d+ %\)", page)
+    assert not re.search(r"\(-?0 %\)", page)

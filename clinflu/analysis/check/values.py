@@ -76,20 +76,19 @@ def _nearest(check: Check, kind: str) -> str:
 
 
 def _printed(check: Check) -> str:
-    """Return which estimates views print, and whether they were found exact enough to rank by."""
+    """Return which estimates views print, and how far they can be trusted."""
     kinds = [kind for kind in PRINTED if check.has(kind)]
     named = " and ".join(f"the {ESTIMATES[PRINTED[kind][0]]} for {PRINTED[kind][1]}" for kind in kinds)
     known = [r for kind in kinds if isfinite(r := check.rank_correlation(kind, PRINTED[kind][0]))]
     if not known:
         return f"Views print {named}; a refit stands beside each, and is the truth."
     largest = max(check.grade(kind, PRINTED[kind][0]).largest_error for kind in kinds)
-    figures = (
-        f"(rank correlation {correlation_text(min(known))} or more, largest error {points_text(largest)} percentage "
-        "points)"
+    ranked = f"(rank correlation {correlation_text(min(known))} or more)"
+    order = f"rank only roughly {ranked}" if min(known) < RANKS else f"put removals in nearly the same order {ranked}"
+    return (
+        f"Views print {named}. Here they {order}, but a size can be off by up to {points_text(largest)} percentage "
+        "points: go by the refit that stands beside each."
     )
-    if min(known) < RANKS:
-        return f"Views print {named}, which here rank only roughly {figures}; go by the refit that stands beside each."
-    return f"Views print {named}: they are exact enough to rank by {figures}, and a refit stands beside each."
 
 
 def _graded(check: Check, kinds: tuple[str, ...]) -> list[tuple[str, str]]:
