@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from clinflu.analysis.pair import GroupDecomposition, group_decomposition
+from clinflu.data.age import is_age, shown_age
 from clinflu.data.design import INTERCEPT, MISSING
 from clinflu.influence.decomposition import decomposition_from_average
 from clinflu.influence.result import PERCENT
@@ -35,7 +36,7 @@ class Pair:
     audited_label, past_label : str
         What a clinician calls them.
     audited_recorded, past_recorded : str or None
-        As recorded, with the unit; ``"missing"``; None where the model's column is no recorded variable.
+        As a person sees it, with the unit; ``"missing"``; None where the model's column is no recorded variable.
     alike : bool
         Whether it is the same variable, recorded alike in both.
     log_odds : float
@@ -135,10 +136,8 @@ def _pairs(study: Study, found: GroupDecomposition) -> tuple[Pair, ...]:
     """Return every cell, largest first."""
     cells, names = found.newton.to_numpy(), [str(name) for name in found.newton.index]
     total = found.margin_change_newton
-    audited, past = (
-        [_recorded(study, record, name) for name in names]
-        for record in (study.cohort.frame.loc[one] for one in (found.encounter_id, found.encounters[0]))
-    )
+    here, there = (study.cohort.frame.loc[one] for one in (found.encounter_id, found.encounters[0]))
+    audited, past = ([_recorded(study, record, name) for name in names] for record in (here, there))
     labels = [_label(study, name) for name in names]
     order = np.argsort(-np.abs(cells), axis=None, kind="stable")
     return tuple(
@@ -149,7 +148,7 @@ def _pairs(study: Study, found: GroupDecomposition) -> tuple[Pair, ...]:
             past_label=labels[k],
             audited_recorded=audited[j],
             past_recorded=past[k],
-            alike=bool(j == k and audited[j] is not None and audited[j] == past[j]),
+            alike=bool(j == k and audited[j] is not None and _same(here[names[j]], there[names[j]])),
             log_odds=float(cells[j, k]),
             share=float(cells[j, k]) / total if total else 0.0,
         )
@@ -164,16 +163,23 @@ def _label(study: Study, name: str) -> str:
     return study.cohort.schema.feature(name).label if known else f"the model's own column {name}"
 
 
+def _same(one: object, other: object) -> bool:
+    """Whether two recorded values are the same; ages over 89, which are shown alike, need not be."""
+    return bool(pd.isna(other)) if pd.isna(one) else bool(one == other)
+
+
 def _recorded(study: Study, record: pd.Series, name: str) -> str | None:
     if name not in study.cohort.schema.feature_names:
         return None
     spec, value = study.cohort.schema.feature(name), record[name]
     if pd.isna(value):
         return MISSING
+    said = shown_age(value) if is_age(spec) else value
     if spec.is_category:
-        return str(value)
-    unit = ONE_OF.get(spec.unit, spec.unit) if float(value) == 1 and spec.unit else spec.unit
-    return f"{float(value):.12g}" + (f" {unit}" if unit else "")
+        return str(said)
+    unit = ONE_OF.get(spec.unit, spec.unit) if said == 1 and spec.unit else spec.unit
+    number = said if isinstance(said, str) else f"{float(value):.12g}"
+    return number + (f" {unit}" if unit else "")
 
 
 def _sentence(found: GroupDecomposition, pairs: tuple[Pair, ...]) -> str:

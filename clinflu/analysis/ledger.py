@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from clinflu.analysis.influence_on import influence_on
-from clinflu.analysis.trace import SMALLEST_MARGIN_CHANGE
+from clinflu.analysis.prediction import SMALLEST_MARGIN_CHANGE
+from clinflu.data.age import OLDEST_SHOWN, is_age
 from clinflu.data.arrays import Rows, Vector
 from clinflu.data.asking import list_of_ids, row_positions, values_by_id
 from clinflu.data.design import MISSING
+from clinflu.data.schema import FeatureSpec
 from clinflu.errors import DataError
 from clinflu.influence.group import group_newton_effect
 from clinflu.influence.refit import Change, refit_each_or_nan
@@ -198,15 +200,16 @@ def _levels(study: Study, by: By) -> tuple[dict[str, str], list[Level]]:
     if not specs:
         raise DataError(f"name a recorded variable; there are: {', '.join(study.cohort.schema.feature_names)}")
     frame, train = study.cohort.frame, study.split.train
-    columns = [_texts(frame[one.name]) if one.is_category else _banded(frame[one.name], train) for one in specs]
+    columns = [_texts(frame[one.name]) if one.is_category else _banded(frame[one.name], one, train) for one in specs]
     return {one.name: one.label for one in specs}, list(zip(*columns, strict=True))
 
 
-def _banded(recorded: pd.Series, train: Rows) -> list[str]:
-    """Return the band between training quartiles of every value."""
+def _banded(recorded: pd.Series, spec: FeatureSpec, train: Rows) -> list[str]:
+    """Return the band between training quartiles of every value; ages over 89 are in one band."""
     values: Vector = recorded.to_numpy(dtype=float, na_value=np.nan)
     known = values[train][~np.isnan(values[train])]
     cuts = np.unique([float(f"{cut:g}") for cut in np.quantile(known, QUARTILES)]) if len(known) else known
+    cuts = np.unique(cuts.clip(max=OLDEST_SHOWN)) if is_age(spec) else cuts
     bands = _bands(cuts)
     return [MISSING if np.isnan(value) else bands[np.searchsorted(cuts, value)] for value in values]
 

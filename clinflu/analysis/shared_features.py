@@ -7,6 +7,7 @@ from scipy.special import stdtrit
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.design import MISSING
 from clinflu.data.schema import FeatureSpec
+from clinflu.data.shown import shown_value
 from clinflu.influence.result import PERCENT
 from clinflu.study import Study
 
@@ -148,8 +149,16 @@ def _wilson(share: float, count: int) -> tuple[float, float]:
 
 
 def _in_words(row: pd.Series, encounters: int) -> str:
+    named = row["variable"], row["label"], row["unit"]
     if pd.isna(row["level"]):
         unit = f" {row['unit']}" if row["unit"] else ""
-        return f"{row['label']} {row['in_set']:.3g}{unit} on average (the others {row['in_rest']:.3g})"
-    rest = f"{PERCENT * row['in_rest']:.2g} %"
-    return f"{row['label']} {row['level']} in {row['count']:,.0f} of {encounters:,} encounters ({rest} of the others)"
+        ours, others = (_mean_in_words(row[name], *named) for name in ("in_set", "in_rest"))
+        return f"{row['label']} {ours}{unit} on average (the others {others})"
+    rest, level = f"{PERCENT * row['in_rest']:.2g} %", shown_value(row["level"], *named)
+    return f"{row['label']} {level} in {row['count']:,.0f} of {encounters:,} encounters ({rest} of the others)"
+
+
+def _mean_in_words(mean: float, *named: str) -> str:
+    """Return a mean to three digits; one of few ages over 89 would tell them."""
+    said = shown_value(mean, *named)
+    return said if isinstance(said, str) else f"{mean:.3g}"

@@ -4,14 +4,16 @@ from typing import Any
 
 import pandas as pd
 
+from clinflu.analysis.carriers import Carrier
 from clinflu.analysis.sentence import chance, headline
 from clinflu.analysis.trace import Trace
 from clinflu.data.pseudonym import Pseudonyms
+from clinflu.data.shown import shown_value
 from clinflu.influence.result import PERCENT
 
 
 def trace_values(trace: Trace, names: Pseudonyms) -> dict[str, Any]:
-    """Return everything that a trace shows, without any id of the source.
+    """Return everything that a trace shows, without any id of the source; an age over 89 is ``"90+"``.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def trace_values(trace: Trace, names: Pseudonyms) -> dict[str, Any]:
             "risk_change_refit_pp": _plain(trace.together.risk_change_refit_pp),
             "few_patients_explain": trace.few_patients_explain,
         },
-        "subgroups": [{key: _plain(value) for key, value in row.items()} for row in trace.subgroups.to_dict("records")],
+        "subgroups": [_subgroup(row) for row in trace.subgroups.to_dict("records")],
         "concentration": {"patients": trace.concentration},
         "low_support": trace.support.low,
         "grades": {"single": trace.grades.single, "subgroup": trace.grades.subgroup},
@@ -82,7 +84,24 @@ def provenance_values(trace: Trace) -> dict[str, Any]:
 
 def _contribution(row: dict[str, Any]) -> dict[str, Any]:
     names = ("variable", "label", "recorded", "unit", "log_odds", "risk_pp")
-    return {name: _plain(row[name]) for name in names}
+    value = shown_value(row["recorded"], row["variable"], row["label"], row["unit"])
+    return {name: _plain(row[name]) for name in names} | {"recorded": _plain(value)}
+
+
+def _subgroup(row: dict[str, Any]) -> dict[str, Any]:
+    level = shown_value(row["level"], row["variable"], row["label"])
+    return {name: _plain(value) for name, value in row.items()} | {"level": level}
+
+
+def _carrier(carrier: Carrier) -> dict[str, Any]:
+    return {
+        "variable": carrier.variable,
+        "label": carrier.label,
+        "recorded": _plain(shown_value(carrier.recorded, carrier.variable, carrier.label, carrier.unit)),
+        "unit": carrier.unit,
+        "log_odds": carrier.log_odds,
+        "share_percent": PERCENT * carrier.share,
+    }
 
 
 def _patients(frame: pd.DataFrame, names: Pseudonyms, audited_id: str) -> list[dict[str, Any]]:
@@ -98,16 +117,7 @@ def _patients(frame: pd.DataFrame, names: Pseudonyms, audited_id: str) -> list[d
             "same_encounter": str(encounter_id) == audited_id,
             "same_patient": bool(row["same_patient"]),
             "patient_encounters": int(row["patient_encounters"]),
-            "carried_by": [
-                {
-                    "variable": carrier.variable,
-                    "label": carrier.label,
-                    "recorded": _plain(carrier.recorded),
-                    "log_odds": carrier.log_odds,
-                    "share_percent": PERCENT * carrier.share,
-                }
-                for carrier in row["carried_by"]
-            ],
+            "carried_by": [_carrier(one) for one in row["carried_by"]],
         }
         for encounter_id, row in frame.iterrows()
     ]

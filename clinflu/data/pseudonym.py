@@ -1,10 +1,10 @@
 """Names for encounters and patients that mean nothing outside this user's machine."""
 
 import base64
-import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +13,8 @@ from clinflu.errors import StoreError
 
 KEY_BYTES = 32
 NAME_LENGTH = 10
+NAMED_BYTES = 10  # of the digest: a whole number of 5-byte groups, more than a name needs
+GROUP_LENGTH = 16  # characters of those bytes
 KEY_FILE = "pseudonym.key"
 
 
@@ -45,15 +47,20 @@ class Pseudonyms:
 
     def encounter(self, encounter_id: str) -> str:
         """Return the name of an encounter, such as ``"E-K3QX7A2M5T"``."""
-        return f"E-{self._name('encounter', encounter_id)}"
+        return self.encounters([encounter_id])[0]
+
+    def encounters(self, encounter_ids: Iterable[str]) -> list[str]:
+        """Return the names of many encounters, in their order."""
+        return [f"E-{name}" for name in self._names("encounter", encounter_ids)]
 
     def patient(self, patient_id: str) -> str:
         """Return the name of a patient, such as ``"P-7YHB2C4DQ6"``."""
-        return f"P-{self._name('patient', patient_id)}"
+        return f"P-{self._names('patient', [patient_id])[0]}"
 
-    def _name(self, kind: str, identifier: str) -> str:
-        digest = hmac.new(self.key, f"{kind}:{identifier}".encode(), hashlib.sha256).digest()
-        return base64.b32encode(digest).decode()[:NAME_LENGTH]
+    def _names(self, kind: str, identifiers: Iterable[str]) -> list[str]:
+        digests = (hmac.digest(self.key, f"{kind}:{one}".encode(), "sha256")[:NAMED_BYTES] for one in identifiers)
+        text = base64.b32encode(b"".join(digests)).decode()
+        return [text[start : start + NAME_LENGTH] for start in range(0, len(text), GROUP_LENGTH)]
 
 
 def _read_or_make(path: Path) -> bytes:

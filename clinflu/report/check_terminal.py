@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from clinflu.figures.style import printable
+from clinflu.data.shown import printable
 from clinflu.report.check_page import correlation, per_cent, points, share, slope
 
 FIGURES = ("n", "r", "slope", "med. %", "max. %", "max. pp", "sign %", "out")

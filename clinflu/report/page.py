@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from clinflu.figures.style import recorded_text, signed
+from clinflu.data.shown import recorded_text
+from clinflu.figures.style import signed
 
 if TYPE_CHECKING:
     from clinflu.figures.config import SafeFigure

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from clinflu.analysis.case_study import CHILD, CaseStudy, PastPatient
-from clinflu.figures.style import printable, recorded_text, signed
+from clinflu.data.shown import printable, recorded_text
+from clinflu.figures.style import signed
 from clinflu.influence.result import PERCENT
 
 VARIABLES_SHOWN = 6
