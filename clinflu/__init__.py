@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clinflu import dashboard, figures, report
     from clinflu.analysis.case_study import case_study
+    from clinflu.analysis.case_study_audit import case_study_study
     from clinflu.analysis.sentence import headline
     from clinflu.analysis.what_if import Add, Edit, Relabel, Remove, Reweight
     from clinflu.audit import Audit
@@ -27,6 +28,7 @@ __all__ = [
     "Remove",
     "Reweight",
     "case_study",
+    "case_study_study",
     "dashboard",
     "figures",
     "headline",
@@ -43,6 +45,7 @@ _HOMES = {
     "Remove": "clinflu.analysis.what_if",
     "Reweight": "clinflu.analysis.what_if",
     "case_study": "clinflu.analysis.case_study",
+    "case_study_study": "clinflu.analysis.case_study_audit",
     "headline": "clinflu.analysis.sentence",
 }
 
