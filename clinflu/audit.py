@@ -23,9 +23,11 @@ from clinflu.analysis.metric_intervals import odds_ratio_intervals, subgroup_met
 from clinflu.analysis.mistakes import check_threshold, mistakes
 from clinflu.analysis.pair import GroupDecomposition, decomposition, group_decomposition, perturbation
 from clinflu.analysis.planted import planted_mistakes
+from clinflu.analysis.prediction import Prediction, at_threshold, prediction
+from clinflu.analysis.pushed import Pushed, pushed, refitted
 from clinflu.analysis.support import Cuts, Support, support, support_cuts, support_table
 from clinflu.analysis.support_calibration import SupportCalibration, support_calibration
-from clinflu.analysis.trace import Trace, at_threshold, graded, own_frames, trace
+from clinflu.analysis.trace import Trace, graded, own_frames, proved
 from clinflu.analysis.training_diagnostics import diagnostics_beside_refits, training_diagnostics
 from clinflu.analysis.what_if import Action, Refit, refit_plan
 from clinflu.analysis.what_if.actions import combine, positions
@@ -40,6 +42,7 @@ from clinflu.progress import Progress, telling
 from clinflu.results import Results
 from clinflu.storage import open_grades, open_study, save_study
 from clinflu.study import DEFAULT_PENALTY, Study
+from clinflu.verdicts import VerdictStore
 
 
 class Audit:
@@ -184,10 +187,38 @@ class Audit:
         """Return the audited predictions that turned out wrong, worst first; see ``analysis.mistakes``."""
         return mistakes(self.study, threshold)
 
-    def trace(self, encounter_id: str, threshold: float | None = None) -> Trace:
-        """Explain one prediction; see ``analysis.trace``."""
+    def prediction(self, encounter_id: str, threshold: float | None = None) -> Prediction:
+        """Explain one prediction without any refit; see ``analysis.prediction``."""
         key = str(encounter_id)
-        found = self._results.get("trace", (key,), lambda: trace(self.study, key, cuts=self.support_cuts))
+        found = self._results.get("prediction", (key,), lambda: prediction(self.study, key, cuts=self.support_cuts))
+        return at_threshold(own_frames(found), self.threshold if threshold is None else threshold)
+
+    def past_patients(self, encounter_id: str, *, refit: bool = True, progress: Progress | None = None) -> Pushed:
+        """Return the past patients that pushed one prediction each way; see ``analysis.pushed``.
+
+        Parameters
+        ----------
+        encounter_id : str
+        refit : bool
+            False: with estimates alone, at once.
+        progress : Progress, optional
+        """
+        key = str(encounter_id)
+        influence = self.prediction(key).influence
+        found = self._results.get("pushed", (key,), lambda: pushed(self.study, influence))
+        if refit:
+            with telling("Refitting without each past patient", progress) as tell:
+                estimated = found
+                found = self._results.get(
+                    "pushed, refitted", (key,), lambda: refitted(self.study, influence, estimated, tell)
+                )
+        return own_frames(found)
+
+    def trace(self, encounter_id: str, threshold: float | None = None) -> Trace:
+        """Explain one prediction and prove it by refits; see ``analysis.trace``."""
+        key = str(encounter_id)
+        parts = self.prediction(key), self.past_patients(key)
+        found = self._results.get("trace", (key,), lambda: proved(self.study, *parts))
         return graded(at_threshold(own_frames(found), self.threshold if threshold is None else threshold), self.grades)
 
     def what_if(self, *actions: Action, progress: Progress | None = None) -> Refit:
@@ -394,6 +425,10 @@ class Audit:
             if self.pseudonyms.encounter(encounter_id) == name.strip().upper():
                 return str(encounter_id)
         return str(self.cohort.frame.index[self.cohort.position(name)])
+
+    def verdicts(self) -> pd.DataFrame:
+        """Return what clinicians said of this audit's predictions and records; see ``clinflu.verdicts``."""
+        return VerdictStore.of_this_user().current(self.study.fingerprint)
 
 
 def _own(frame: pd.DataFrame) -> pd.DataFrame:

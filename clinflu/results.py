@@ -1,6 +1,7 @@
-"""Results that were computed already, found again by the content of the question."""
+"""Results that were computed already, found again by the content of the question; several threads may ask."""
 
 from collections.abc import Callable
+from threading import Lock
 from typing import TypeVar, cast
 
 from clinflu.data.digest import digest
@@ -25,6 +26,7 @@ class Results:
         self._of = of
         self._kept = kept
         self._found: dict[str, object] = {}
+        self._changing = Lock()
 
     def get(
         self,
@@ -46,12 +48,19 @@ class Results:
             Whether a result may be given again.
         """
         key = digest(self._of, question, about)
-        result = cast("Result", self._found.pop(key)) if key in self._found else compute()
+        with self._changing:
+            known = key in self._found
+            found = self._found.pop(key, None)
+        result = cast("Result", found) if known else compute()
         if keep(result):
-            self._found[key] = result
-        if len(self._found) > self._kept:
-            self._found.pop(next(iter(self._found)))
+            self._keep(key, result)
         return result
+
+    def _keep(self, key: str, result: object) -> None:
+        with self._changing:
+            self._found[key] = result
+            while len(self._found) > self._kept:
+                self._found.pop(next(iter(self._found)))
 
     def __len__(self) -> int:
         return len(self._found)

@@ -10,6 +10,7 @@ import pandas as pd
 from clinflu.data import Cohort, Design, Encoder, Split, split_by_patient
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.asking import check_number, in_words, is_whole
+from clinflu.data.design import MISSING
 from clinflu.data.digest import digest
 from clinflu.errors import DataError, FitError
 from clinflu.influence.training import TrainingRows
@@ -174,6 +175,16 @@ class Study:
     def train_frame(self) -> pd.DataFrame:
         """Recorded values of the training rows, in their order."""
         return self.cohort.frame.iloc[self.split.train]
+
+    @cached_property
+    def subgroup_codes(self) -> dict[str, tuple[Rows, tuple[str, ...]]]:
+        """By subgroup variable, the code of each training row, (n,), and the level of each code, ``"missing"`` too."""
+        found = {}
+        for name in self.cohort.schema.subgroups:
+            values = self.train_frame[name].astype(object).fillna(MISSING).to_numpy()
+            codes, levels = pd.factorize(values, sort=True)
+            found[name] = codes, tuple(map(str, levels))
+        return found
 
     def row(self, encounter_id: str) -> int:
         """Return the row number of an encounter, or raise DataError."""

@@ -2,19 +2,26 @@
 
 from math import isnan
 
+import pandas as pd
+
 from clinflu.analysis.mistakes import FALSE_ALARM, RIGHT, SURPRISING
+from clinflu.analysis.prediction import Prediction
+from clinflu.analysis.pushed import Together
 from clinflu.analysis.trace import Trace
+from clinflu.data.shown import shown_value
 from clinflu.influence.result import PERCENT
 
 RARE_SHARE = 0.02
+FEW_PATIENTS = 10
 
 
 def headline(trace: Trace) -> str:
     """Return the one sentence that says what happened and whether few patients explain it."""
-    return f"{_prediction(trace)} {_explanation(trace)}"
+    explained = together_words(trace, trace.together, _shared(trace), _leaning(trace))
+    return f"{what_happened(trace)} {explained}"
 
 
-def chance(trace: Trace) -> str:
+def chance(trace: Prediction) -> str:
     """Return how surprising the outcome is at this risk."""
     event = round(trace.similar_event_rate * trace.similar_encounters)
     base = (
@@ -33,7 +40,8 @@ def chance(trace: Trace) -> str:
     return f"{base}: what happened is expected at this risk; most mistakes of this kind are chance."
 
 
-def _prediction(trace: Trace) -> str:
+def what_happened(trace: Prediction) -> str:
+    """Return what the model said and what happened, in one sentence."""
     happened = "was" if trace.outcome else "was not"
     said = f"The model gave this patient a risk of {_percent(trace.risk)} (alert from {_percent(trace.threshold)})"
     if trace.kind == RIGHT:
@@ -42,8 +50,30 @@ def _prediction(trace: Trace) -> str:
     return f"{said}, but the patient {happened} {trace.outcome_label}: {name}."
 
 
-def _explanation(trace: Trace) -> str:
-    together = trace.together
+def carried(trace: Prediction) -> str:
+    """Return in one sentence whether few past patients carry the prediction."""
+    patients = trace.patients_of_half
+    if patients == 0:
+        return "No past patient has any influence on this prediction."
+    if patients <= FEW_PATIENTS:
+        who = "one past patient" if patients == 1 else f"{patients} past patients"
+        return f"Half of the squared influence on it comes from {who}."
+    return (
+        "No few patients explain this prediction: half of the squared influence on it comes from "
+        f"{patients:,} past patients."
+    )
+
+
+def together_words(trace: Prediction, together: Together, shared: str = "", leaning: str = "") -> str:
+    """Return in one sentence what the refitted model says without those that pushed hardest toward the error.
+
+    Parameters
+    ----------
+    trace : Prediction
+    together : Together
+    shared, leaning : str
+        What is added where they explain it, and where they do not.
+    """
     refitted = trace.risk + together.risk_change_refit_pp / PERCENT
     if together.encounters == 0:
         return "No past encounter pushed toward the error."
@@ -51,18 +81,16 @@ def _explanation(trace: Trace) -> str:
     if isnan(refitted):
         return f"{without.capitalize()}, the model cannot be fitted at all: what is left does not determine it."
     points = _points(together.risk_change_refit_pp)
-    if trace.few_patients_explain:
+    if together.few_patients_explain:
         return (
             f"{without.capitalize()}, the refitted model says {_percent(refitted)} ({points}), "
-            f"{_decision(trace, refitted)}{_shared(trace)}."
+            f"{_decision(trace, refitted)}{shared}."
         )
-    return (
-        f"No few patients explain it: {without}, the refitted model still says {_percent(refitted)} ({points})"
-        f"{_leaning(trace)}."
-    )
+    still = f"{without}, the refitted model still says {_percent(refitted)} ({points})"
+    return f"No few patients explain it: {still}{leaning}."
 
 
-def _decision(trace: Trace, refitted: float) -> str:
+def _decision(trace: Prediction, refitted: float) -> str:
     """Say whether the change of risk would change the decision."""
     if (refitted >= trace.threshold) == (trace.risk >= trace.threshold):
         return "the same decision"
@@ -78,7 +106,7 @@ def _shared(trace: Trace) -> str:
     group = common.loc[common["training_encounters"].idxmin()]
     rare = group["training_encounters"] < RARE_SHARE * len(trace.influence.train_ids)
     return (
-        f"; {group['of_strongest']} of them are {group['label']} {group['level']}, of whom it learned from "
+        f"; {group['of_strongest']} of them are {_named(group)}, of whom it learned from "
         f"{'only ' if rare else ''}{group['training_encounters']:,}"
     )
 
@@ -93,9 +121,13 @@ def _leaning(trace: Trace) -> str:
         return ""
     group = groups.loc[moved.idxmax()]
     return (
-        f"; it leans most on {group['label']} {group['level']} ({group['training_encounters']:,} encounters, "
+        f"; it leans most on {_named(group)} ({group['training_encounters']:,} encounters, "
         f"{_points(group['risk_change_refit_pp'])} without them)"
     )
+
+
+def _named(group: pd.Series) -> str:
+    return f"{group['label']} {shown_value(group['level'], group['variable'], group['label'])}"
 
 
 def _percent(share: float) -> str:

@@ -44,12 +44,10 @@ def training_subgroups(study: Study) -> tuple[TrainingSubgroup, ...]:
     """
     found = []
     for name in study.cohort.schema.subgroups:
-        values = study.train_frame[name].fillna(MISSING).to_numpy()
-        codes, levels = pd.factorize(values, sort=True)
+        codes, levels = study.subgroup_codes[name]
         label = study.cohort.schema.feature(name).label
         found += [
-            TrainingSubgroup(name, label, str(level), np.flatnonzero(codes == code))
-            for code, level in enumerate(levels)
+            TrainingSubgroup(name, label, level, np.flatnonzero(codes == code)) for code, level in enumerate(levels)
         ]
     return tuple(group for group in found if _can_be_removed(study, group))
 

@@ -122,7 +122,7 @@ def support_cuts(study: Study, percentile: float = PERCENTILE) -> Cuts:
     )
 
 
-def support(study: Study, encounter_id: str, cuts: Cuts | None = None) -> Support:
+def support(study: Study, encounter_id: str, cuts: Cuts | None = None, effect: Vector | None = None) -> Support:
     """Say how well the training patients support one prediction.
 
     Parameters
@@ -131,6 +131,8 @@ def support(study: Study, encounter_id: str, cuts: Cuts | None = None) -> Suppor
     encounter_id : str
     cuts : Cuts, optional
         From :func:`support_cuts`, to compute them once for many encounters.
+    effect : (n,), optional
+        First-order effect of each training encounter on it, where that is known already.
 
     Raises
     ------
@@ -143,12 +145,12 @@ def support(study: Study, encounter_id: str, cuts: Cuts | None = None) -> Suppor
     limits = support_cuts(study) if cuts is None else cuts
     row = study.row(encounter_id)
     train, x = study.train, study.design.x[row]
-    effect = removal_effect(train, x)
-    unseen = tuple(name for name, flags in _unseen(study, np.array([row])).items() if flags[0])
+    effect = removal_effect(train, x) if effect is None else effect
+    unseen = _unseen_of(study, row)
     values = (
         concentration(one_step(train, effect), train.patients),
         float(x @ study.model.solve(x)),
-        2.0 * REACH * margin_standard_error(train, x),
+        2.0 * REACH * margin_standard_error(train, x, effect),
     )
     reasons = _reasons(study, limits, float(study.margins[row]), values, unseen)
     words = _words(values[0], reasons)
@@ -239,6 +241,15 @@ def _unseen(study: Study, rows: Rows) -> dict[str, Flags]:
         known = values.where(values.notna(), MISSING).isin(study.encoder.levels(name))
         found[name] = ~known.to_numpy()
     return found
+
+
+def _unseen_of(study: Study, row: int) -> tuple[str, ...]:
+    """Return the variables of one encounter whose level training never saw."""
+    if study.encoder is None:
+        return ()
+    recorded = study.cohort.frame.iloc[row]
+    levels = {name: MISSING if pd.isna(recorded[name]) else recorded[name] for name in study.unseen}
+    return tuple(name for name, level in levels.items() if level not in study.encoder.levels(name))
 
 
 def _reasons(

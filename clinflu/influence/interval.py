@@ -112,14 +112,20 @@ class Sampling:
         return np.maximum(standard_errors(self.jackknife, gradients), standard_errors(self.model, gradients))
 
 
-def margin_standard_error(train: TrainingRows, x_audited: Vector) -> float:
-    """Return that of one audited margin, log-odds, as :class:`Sampling` does, at the cost of one product with X."""
+def margin_standard_error(train: TrainingRows, x_audited: Vector, effect: Vector | None = None) -> float:
+    """Return that of one audited margin, log-odds, as :class:`Sampling` does, at the cost of one product with X.
+
+    ``effect`` is :func:`clinflu.influence.removal.removal_effect` on it, where that is known already.
+    """
     direction = train.model.solve(x_audited)
     by_model = float(direction @ train.information @ direction)
-    return float(np.sqrt(np.fmax(by_model, jackknife_variance(removal_effect(train, x_audited), train.patients))))
+    effect = removal_effect(train, x_audited) if effect is None else effect
+    return float(np.sqrt(np.fmax(by_model, jackknife_variance(effect, train.patients))))
 
 
-def risk_interval(train: TrainingRows, x_audited: Vector, level: float = 0.95) -> Interval:
+def risk_interval(
+    train: TrainingRows, x_audited: Vector, level: float = 0.95, effect: Vector | None = None
+) -> Interval:
     """Return the interval of an audited risk, on the log-odds scale; see :class:`Sampling`.
 
     Parameters
@@ -128,6 +134,8 @@ def risk_interval(train: TrainingRows, x_audited: Vector, level: float = 0.95) -
     x_audited : (p,)
     level : float
         Coverage aimed at.
+    effect : (n,), optional
+        First-order effect of each training encounter on it, where that is known already.
 
     Raises
     ------
@@ -137,7 +145,7 @@ def risk_interval(train: TrainingRows, x_audited: Vector, level: float = 0.95) -
     if not 0 < level < 1:
         raise DataError("the level of an interval lies between 0 and 1; 0.95 is usual")
     margin = float(x_audited @ train.model.theta)
-    reach = float(ndtri(0.5 + level / 2)) * margin_standard_error(train, x_audited)
+    reach = float(ndtri(0.5 + level / 2)) * margin_standard_error(train, x_audited, effect)
     method = WIDER
     if train.model.is_penalised:
         method += "; penalised fit: sampling error only, shrinkage not included"
@@ -154,6 +162,13 @@ def concentration(margin_change: Vector, patients: Rows) -> float:
     squared = np.square(sum_by_patient(margin_change, patients))
     fourth = float(np.square(squared).sum())
     return float(squared.sum()) ** 2 / fourth if fourth else 0.0
+
+
+def patients_of_half(margin_change: Vector, patients: Rows) -> int:
+    """Return the fewest patients from whom half of the squared influence on a prediction comes; 0 where it has none."""
+    squared = np.sort(np.square(sum_by_patient(margin_change, patients)))[::-1]
+    total = float(squared.sum())
+    return int(np.searchsorted(np.cumsum(squared), total / 2)) + 1 if total else 0
 
 
 def concentrations(train: TrainingRows, x_audited: Matrix, progress: Progress = silent) -> Vector:

@@ -10,7 +10,7 @@ from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.asking import check_count, row_positions
 from clinflu.errors import DataError
 from clinflu.influence.group import group_newton_effect
-from clinflu.influence.interval import concentration
+from clinflu.influence.interval import concentration, patients_of_half
 from clinflu.influence.refit import Change, Refitted, refit_each_or_nan
 from clinflu.influence.removal import (
     exact_loss_change,
@@ -77,6 +77,11 @@ class Influence:
         """Effective number of patients that carry the prediction."""
         return concentration(self.margin_change, self.train.patients)
 
+    @cached_property
+    def patients_of_half(self) -> int:
+        """The fewest patients from whom half of the squared influence comes."""
+        return patients_of_half(self.margin_change, self.train.patients)
+
     @property
     def toward_error(self) -> Vector:
         """How far each encounter pushed the margin away from what happened, (n,), log-odds."""
@@ -129,9 +134,14 @@ class Influence:
         return pd.DataFrame(
             {
                 "encounters": [tuple(self.train_ids[rows]) for rows in groups],
-                **self._effects(estimates, refits),
+                **self._effects(estimates, self.margin_change_refit(refits)),
             }
         )
+
+    def estimated(self, rows: Rows) -> pd.DataFrame:
+        """Return :meth:`refitted` without a refit: what would be refitted is NaN."""
+        rows = row_positions(rows, len(self.train.x))
+        return self._frame(rows, np.full(len(rows), np.nan))
 
     def refitted(self, rows: Rows, refits: list[Refitted] | None = None) -> pd.DataFrame:
         """Return estimates and refits of removing each of these encounters, one at a time.
@@ -153,12 +163,15 @@ class Influence:
         rows = row_positions(rows, len(self.train.x))
         if refits is None:
             refits = refit_each_or_nan(self.train, [Change.removal(self.train, np.array([row])) for row in rows])
+        return self._frame(rows, self.margin_change_refit(refits))
+
+    def _frame(self, rows: Rows, truth: Vector) -> pd.DataFrame:
         counts = np.bincount(self.train.patients)
         frame = pd.DataFrame(
             {
                 "outcome": self.train.y[rows].astype(int),
                 "margin_change_first_order": self.first_order[rows],
-                **self._effects(self.margin_change[rows], refits),
+                **self._effects(self.margin_change[rows], truth),
                 "toward_error": self.toward_error[rows] > 0,
                 "leverage": self.train.leverage[rows],
                 "same_patient": self.same_patient[rows],
@@ -176,8 +189,7 @@ class Influence:
         """Return the change of the audited risk that belongs to a change of its margin, percentage points."""
         return PERCENT * exact_risk_change(self.margin, margin_change)
 
-    def _effects(self, estimate: Vector, refits: list[Refitted]) -> dict[str, Vector]:
-        truth = self.margin_change_refit(refits)
+    def _effects(self, estimate: Vector, truth: Vector) -> dict[str, Vector]:
         return {
             "margin_change_estimate": estimate,
             "margin_change_refit": truth,

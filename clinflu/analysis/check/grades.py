@@ -29,14 +29,21 @@ def grades_shown(singles: pd.DataFrame, subgroups: pd.DataFrame) -> Grades:
         ``risk_change_estimate_pp`` and ``risk_change_refit_pp``, percentage points.
     """
     return Grades(
-        f"{_agreement(ESTIMATES[ONE_STEP], singles).words}{HERE}.",
+        grade_of_singles(singles, None),
         f"{_agreement(ESTIMATES[NEWTON], subgroups).words}{HERE}.",
     )
 
 
+def grade_of_singles(singles: pd.DataFrame, check: Check | None) -> str:
+    """Return the grade of the estimates of single past encounters: of a check, else of these refits alone."""
+    if check is not None and check.has(SINGLE):
+        return f"{check.grade(SINGLE, ONE_STEP).words}."
+    return f"{_agreement(ESTIMATES[ONE_STEP], singles).words}{HERE}."
+
+
 def grades_checked(check: Check, otherwise: Grades) -> Grades:
     """Return the grades of a check; of what it did not refit, those that were there."""
-    single = f"{check.grade(SINGLE, ONE_STEP).words}." if check.has(SINGLE) else otherwise.single
+    single = grade_of_singles(pd.DataFrame(), check) if check.has(SINGLE) else otherwise.single
     subgroup = f"{check.grade(SUBGROUP, NEWTON).words}." if check.has(SUBGROUP) else otherwise.subgroup
     return Grades(single, subgroup)
 
