@@ -4,6 +4,8 @@ from clinflu.figures.agreement import agreement_figure
 from clinflu.figures.attribution import attribution_figure
 from clinflu.figures.case_study import case_study_figure, children_figure
 from clinflu.figures.config import SAFE_CONFIG, SafeFigure
+from clinflu.figures.consequences import consequences_figure
+from clinflu.figures.ledger import ledger_figure
 from clinflu.figures.removal import removal_figure
 
 __all__ = [
@@ -13,5 +15,7 @@ __all__ = [
     "attribution_figure",
     "case_study_figure",
     "children_figure",
+    "consequences_figure",
+    "ledger_figure",
     "removal_figure",
 ]

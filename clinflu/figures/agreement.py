@@ -9,7 +9,8 @@ from clinflu.analysis.check.points import FIRST_ORDER, GROUP, NEWTON, ONE_STEP, 
 from clinflu.analysis.check.result import Check
 from clinflu.data.arrays import Flags, Vector
 from clinflu.figures.config import SafeFigure
-from clinflu.figures.style import AXIS_TITLE_PX, DOWN, INK, NEUTRAL, UP, layout
+from clinflu.figures.style import AXIS_TITLE_PX, layout
+from clinflu.figures.theme import DOWN, INK, NEUTRAL, UP
 from clinflu.influence.agreement import PERCENT, Pairs, points_text
 
 HEIGHT = 1100

@@ -6,7 +6,8 @@ import numpy as np
 
 from clinflu.analysis.case_study import CHILD_LEVEL, CaseStudy
 from clinflu.figures.config import SafeFigure
-from clinflu.figures.style import AXIS_TITLE_PX, DOWN, INK, NEUTRAL, UP, figure_text, layout
+from clinflu.figures.style import AXIS_TITLE_PX, figure_text, layout
+from clinflu.figures.theme import DOWN, INK, NEUTRAL, PAPER, UP
 
 ROW_PX = 24
 
@@ -91,7 +92,7 @@ def _bars(name: str, values: list[float], places: list[int], colours: list[str])
 
 
 def _diamonds(name: str, values: list[float], places: list[int]) -> dict[str, Any]:
-    marker = {"symbol": "diamond", "size": 10, "color": "white", "line": {"color": INK, "width": 2}}
+    marker = {"symbol": "diamond", "size": 10, "color": PAPER, "line": {"color": INK, "width": 2}}
     return {
         "type": "scatter",
         "mode": "markers",

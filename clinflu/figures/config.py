@@ -1,5 +1,6 @@
 """How every figure behaves: it sends nothing anywhere, and resizes with its place."""
 
+import json
 from typing import Any
 
 import plotly.graph_objects as go
@@ -11,6 +12,14 @@ SAFE_CONFIG: dict[str, Any] = {
     "responsive": True,
     "typesetMath": False,  # a recorded value with two dollar signs is no formula
 }
+
+
+Spec = dict[str, Any]  # {"data": [...], "layout": {...}}, plain values
+
+
+def as_json(spec: Spec) -> str:
+    """Return a figure as the JSON that plotly.js draws."""
+    return json.dumps(spec, allow_nan=False)
 
 
 class SafeFigure(go.Figure):  # type: ignore[misc]

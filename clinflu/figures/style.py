@@ -5,11 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-UP = "#d55e00"  # Okabe and Ito (2008): told apart with any colour vision
-DOWN = "#0072b2"
-NEUTRAL = "#595959"
-INK = "#222222"
-NOT_RECORDED = "not recorded"
+from clinflu.figures.theme import INK, template
+
 NO_FIT = "no finite fit"
 SIMULATED = "SIMULATED patients"
 LONGEST_LINE = 32
@@ -32,19 +29,6 @@ def shorten(text: str, longest: int = LONGEST_LINE) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def printable(text: str) -> str:
-    """Return a text without the control characters that a terminal would obey."""
-    return "".join(one if one.isprintable() else " " for one in text)
-
-
-def recorded_text(recorded: object, unit: object = None) -> str:
-    """Return a recorded value with its unit in plain text, not escaped."""
-    if pd.isna(recorded):
-        return NOT_RECORDED
-    text = f"{recorded:g}" if isinstance(recorded, float) else printable(str(recorded))
-    return text if unit is None or pd.isna(unit) else f"{text} {unit}"
-
-
 def signed(change: float | None, digits: int = 2) -> str:
     """Return a change with its sign; without one, that the model has no finite fit."""
     if change is None or pd.isna(change):
@@ -57,7 +41,7 @@ def layout(title: str, height: int, *, simulated: bool) -> dict[str, Any]:
     text = f"{title}<br><b>{SIMULATED}</b>" if simulated else title
     place = {"x": 0.01, "xanchor": "left", "y": 0.98, "yanchor": "top"}
     return {
-        "template": "plotly_white",
+        "template": template(),
         "title": {"text": text, "font": {"size": 15}, **place},
         "height": height,
         "margin": {"l": 10, "r": 24, "t": 72 if simulated else 52, "b": 52},

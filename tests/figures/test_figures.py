@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from clinflu import Audit, Remove
+from clinflu.data.shown import NOT_RECORDED, recorded_text
 from clinflu.figures import SAFE_CONFIG, attribution_figure, removal_figure
 from clinflu.figures.attribution import attribution_steps
-from clinflu.figures.style import NOT_RECORDED, escape, figure_text, recorded_text, shorten
+from clinflu.figures.style import escape, figure_text, shorten
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -1,0 +1,67 @@
+"""Who a refit makes worse and who better: the change of the loss of every subgroup."""
+
+from typing import Any
+
+import pandas as pd
+
+from clinflu.data.shown import shown_value
+from clinflu.figures.beside import plain, row_axis, rows_layout
+from clinflu.figures.config import SafeFigure, Spec
+from clinflu.figures.style import figure_text, shorten, signed
+from clinflu.figures.theme import DOWN, UP
+
+SHOWN = 6
+NOTICEABLE = 1e-6  # nats; less is rounding of the refit
+
+
+def consequences_figure(subgroups: pd.DataFrame, *, simulated: bool = False) -> SafeFigure:
+    """Draw the change of the mean loss of subgroups, the worst and the best.
+
+    Parameters
+    ----------
+    subgroups : DataFrame
+        As :meth:`clinflu.analysis.what_if.Refit.subgroup_metrics` gives it.
+    simulated : bool
+        Whether the patients are invented.
+    """
+    return SafeFigure(consequences_spec(subgroups, simulated=simulated))
+
+
+def consequences_spec(subgroups: pd.DataFrame, *, simulated: bool) -> Spec:
+    """Return :func:`consequences_figure` as plain values."""
+    ordered = subgroups.dropna(subset="log_loss_change").sort_values("log_loss_change", ascending=False, kind="stable")
+    worse = ordered[ordered["log_loss_change"] > NOTICEABLE].head(SHOWN)
+    better = ordered[ordered["log_loss_change"] < -NOTICEABLE].tail(SHOWN)
+    shown = pd.concat([worse, better])
+    changes = shown["log_loss_change"].astype(float).tolist()
+    labels = [figure_text(shorten(_name(row))) for row in shown.to_dict("records")]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": plain(changes),
+        "y": list(range(len(shown))),
+        "width": 0.62,
+        "marker": {"color": [UP if change > 0 else DOWN for change in changes]},
+        "hovertext": [f"{signed(change, 5)} nats an encounter" for change in changes],
+        "hoverinfo": "text",
+        "showlegend": False,
+    }
+    title = consequences_finding(subgroups)
+    layout = rows_layout(title, len(labels), "Change of the mean loss, nats (right: worse)", simulated=simulated)
+    layout["yaxis"] = row_axis(labels)
+    layout["margin"] = {**layout["margin"], "b": 60}
+    layout["height"] -= 32
+    return {"data": [bars], "layout": layout}
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['label']}: {shown_value(row['level'], row['variable'], row['label'])}"
+
+
+def consequences_finding(subgroups: pd.DataFrame) -> str:
+    """Return in one line how many subgroups get worse."""
+    change = subgroups["log_loss_change"].dropna()
+    worse, better = int((change > NOTICEABLE).sum()), int((change < -NOTICEABLE).sum())
+    if not worse and not better:
+        return "No subgroup gets noticeably worse or better"
+    return f"Of {len(change)} subgroups {worse} get worse and {better} better"
