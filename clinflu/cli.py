@@ -5,7 +5,7 @@ import shlex
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -34,7 +34,14 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers
 Threshold = Annotated[float | None, typer.Option(help="Alert threshold; default: 90th percentile of training risks.")]
 Penalty = Annotated[float | None, typer.Option(help="L2 penalty on the summed loss; default: 1.0.")]
 Seed = Annotated[int, typer.Option(help="Of the split by patient.")]
-Port = Annotated[int | None, typer.Option(help="On 127.0.0.1; default: a free one.")]
+Port = Annotated[int | None, typer.Option(help="Default: a free one.")]
+Host = Annotated[str, typer.Option(help="Address to listen on; beyond this machine only with a password or a proxy.")]
+Role = Annotated[Literal["clinician", "analyst"], typer.Option(help="Whom the page is for.")]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(help="Holds a password instead of the token; yours alone. Default: the variable CLINFLU_PASSWORD."),
+]
+Proxy = Annotated[str | None, typer.Option(help="Public address of a TLS proxy in front of the page: https://...")]
 
 
 @app.command()
@@ -136,21 +143,28 @@ def casestudy(
     data: Annotated[Path, typer.Option(help="The UCI Diabetes table: zip, csv or folder.")],
     json: JsonFile = None,
     test_position: Annotated[int | None, typer.Option(help="Row of the test set; default: the published one.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Keep it as an audit for clinflu app --audit FOLDER.")] = None,
     *,
     children: Annotated[bool, typer.Option("--children", help="List all test children with both risks.")] = False,
 ) -> None:
     """Reproduce the hospital case study of Koh & Liang (2017)."""
     from clinflu.analysis.case_study import AUDITED_POSITION, case_study
+    from clinflu.analysis.case_study_audit import case_study_study
+    from clinflu.audit import Audit
     from clinflu.report.files import as_json, write_private
     from clinflu.report.terminal import case_study_view, console
     from data_loaders.diabetes130 import read_raw
 
     with _working("Fitting the case study"):
-        raw, _ = read_raw(data)
+        raw, sha256 = read_raw(data)
         result = case_study(raw, AUDITED_POSITION if test_position is None else test_position)
+        if save:
+            Audit(case_study_study(raw, data.name, sha256)).save(save)
     if json:
         write_private({json: as_json(result.to_dict())})
     console().print(case_study_view(result, with_children=children))
+    if save:
+        typer.echo(f"Audit kept in {save}; in the browser: clinflu app --audit {shlex.quote(str(save))}")
 
 
 @app.command(name="app")
@@ -160,30 +174,36 @@ def app_command(
     audit: AuditFolder = None,
     penalty: Penalty = None,
     seed: Seed = 0,
+    host: Host = "127.0.0.1",
     port: Port = None,
+    role: Role = "clinician",
+    password_file: PasswordFile = None,
+    proxy: Proxy = None,
     *,
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
 ) -> None:
-    """Serve the clinician's page on this machine alone, behind a token."""
+    """Serve the page, on this machine alone and behind a token unless told otherwise."""
     import tempfile
 
-    from clinflu.dashboard.serve import end_cleanly, serve
+    from clinflu.dashboard.serving.access import granted
+    from clinflu.dashboard.serving.app import serve
+    from clinflu.dashboard.serving.processes import end_cleanly
 
+    access = granted(host, password_file, proxy)  # what may not be reached is refused before anything is read
     end_cleanly()
     fitted = _audit(data, loader, audit, penalty, seed)
-    if audit:
-        serve(audit, port=port, open_browser=browser)
-        return
-    with tempfile.TemporaryDirectory(prefix="clinflu-") as workplace:
-        folder = Path(workplace) / "audit"
-        fitted.save(folder)
-        serve(folder, port=port, open_browser=browser)
+    with tempfile.TemporaryDirectory(prefix="clinflu-", ignore_cleanup_errors=True) as place:
+        folder = audit or Path(place) / "audit"
+        if not audit:
+            fitted.save(folder)
+        del fitted  # the server has its own, and this process only waits
+        serve(folder, Path(place), access=access, role=role, port=port, open_browser=browser)
 
 
 @app.command()
 def lab(port: Port = None) -> None:
-    """Open JupyterLab on this machine alone, with the notebooks."""
-    from clinflu.dashboard.serve import serve_lab
+    """Open JupyterLab on this machine alone, at the notebooks; they are saved without what their cells put out."""
+    from clinflu.dashboard.serving.lab import serve_lab
 
     serve_lab(Path("notebooks"), port=port)
 

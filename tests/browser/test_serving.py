@@ -1,58 +1,298 @@
-"""``clinflu app`` from start to end: an address that is a password, and no server left behind."""
+"""``clinflu app`` from start to end: who gets in, what a visitor costs, and that nobody and nothing stays behind."""
 
+import http.client
+import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
+from contextlib import contextmanager
+from http.cookiejar import CookieJar
+from pathlib import Path
 
+import psutil
 import pytest
+
+from clinflu.dashboard.serving.access import LOCAL, Access
+from clinflu.dashboard.serving.app import serve_command
+from clinflu.dashboard.serving.place import READY, can_fork, serve_environment
+from clinflu.dashboard.serving.processes import free_port
 
 pytestmark = pytest.mark.browser
 
 CODE = """
 import pathlib, sys
-from clinflu.dashboard.serve import serve
-serve(pathlib.Path(sys.argv[1]), open_browser=False)
+from clinflu.dashboard.serving.app import serve
+serve(*map(pathlib.Path, sys.argv[1:]), open_browser=False)
 """
 LIMIT_S = 60
+GONE_LIMIT_S = 30
+VISITORS = 50
+MIB = 2**20
+PASSWORD = "correct horse battery"  # noqa: S105
+PROXY = "https://audit.example.org"
+TOKEN = "token-of-the-serving-tests"  # noqa: S105
+NO_KERNEL = "00000000-0000-0000-0000-000000000000"
+UPGRADE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "eHh4eHh4eHh4eHh4eHh4eA==",
+}
+
+forks = pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux alone")
+
+
+class Served:
+    """A server under test, and what it consists of."""
+
+    def __init__(self, process, port, place):
+        self.process = process
+        self.port = port
+        self.place = place
+
+    @property
+    def log(self):
+        return (self.place / "log.txt").read_text()
+
+    @property
+    def kernels(self):
+        """Those whose parent is no server: they were forked."""
+        return [one for one in self.family if one.ppid() not in (self.process.pid, os.getpid())]
+
+    @property
+    def family(self):
+        server = psutil.Process(self.process.pid)
+        return [server, *server.children(recursive=True)]
+
+    def visit(self):
+        """Load the page; return it."""
+        url = f"http://127.0.0.1:{self.port}/?token={TOKEN}"
+        with urllib.request.urlopen(url, timeout=LIMIT_S) as answer:
+            return answer.read().decode()
+
+    def ask(self, path, **headers):
+        """Ask for a path as it stands; return the status and where it leads to."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
+        try:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Location", "")
+        finally:
+            connection.close()
+
+    def wait_for_kernels(self, count, limit_s=LIMIT_S):
+        wait_until(lambda: len(self.kernels) == count, limit_s)
+
+
+@contextmanager
+def serving(folder, access=LOCAL, **options):
+    """Serve an audit, and wait until a kernel is ready."""
+    with tempfile.TemporaryDirectory(prefix="clinflu-") as name:
+        place, port = Path(name), free_port()
+        environment = serve_environment(folder, TOKEN, place, access)
+        command = serve_command(port, **options)
+        with (place / "log.txt").open("w") as stream:
+            process = subprocess.Popen(command, env=environment, cwd=place, stdout=stream, stderr=subprocess.STDOUT)
+        served = Served(process, port, place)
+        try:
+            wait_until((place / READY).exists, LIMIT_S)
+            yield served
+        finally:
+            process.terminate()
+            try:
+                process.wait(LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_until(reached, limit_s):
+    end = time.monotonic() + limit_s
+    while not reached():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.1)
+
+
+def is_gone(process):
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE  # of another parent, which does not look
+    except psutil.NoSuchProcess:
+        return True
+
+
+def pss(processes):
+    """Return what processes hold in memory, each shared page counted once among those that share it, in bytes."""
+    texts = [Path(f"/proc/{one.pid}/smaps_rollup").read_text() for one in processes]
+    return sum(1024 * int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) for text in texts)
+
+
+@pytest.fixture(scope="module")
+def quick(saved_audit):
+    """A server that soon forgets who left."""
+    with serving(saved_audit, idle_limit_s=5, culling_every_s=1, refill_after_s=0) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def guarded(saved_audit):
+    """A server that asks for a password."""
+    with serving(saved_audit, Access(password=PASSWORD)) as served:
+        yield served
 
 
 @pytest.fixture
-def served(saved_audit):
-    process = subprocess.Popen([sys.executable, "-c", CODE, str(saved_audit)], stdout=subprocess.PIPE, text=True)
+def place():
+    with tempfile.TemporaryDirectory(prefix="clinflu-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def commanded(saved_audit, place):
+    command = [sys.executable, "-c", CODE, str(saved_audit), str(place)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     yield process
     process.kill()
     process.wait(LIMIT_S)
     process.stdout.close()
 
 
-def children(pid):
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return found.stdout.splitlines()
-
-
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def test_the_address_is_a_password_that_no_command_holds_and_the_server_ends_with_it(served):
-    line = served.stdout.readline()
+def test_the_address_is_a_password_that_no_command_holds_and_the_server_ends_with_it(commanded):
+    line = commanded.stdout.readline()
     url, token = re.search(r"(http://127\.0\.0\.1:\d+/)\?token=(\S+)", line).groups()
     assert len(token) >= 40
-    (server,) = children(served.pid)
-    assert token not in server
-    assert "audit" not in server.split("voila", 1)[1]
+    family = psutil.Process(commanded.pid).children(recursive=True)
+    commands = "\n".join(" ".join(one.cmdline()) for one in family)
+    assert "clinflu.dashboard.serving" in commands
+    assert token not in commands
+    assert "kept" not in commands
     assert "/login" in urllib.request.urlopen(url, timeout=LIMIT_S).url  # noqa: S310
-    served.send_signal(signal.SIGTERM)
-    assert served.wait(LIMIT_S) == 0
-    end = time.monotonic() + LIMIT_S
-    while is_running(int(server.split()[0])) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not is_running(int(server.split()[0]))
+    commanded.send_signal(signal.SIGTERM)
+    assert commanded.wait(LIMIT_S) == 0
+    wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
+
+
+def test_the_server_ends_with_a_command_that_was_killed_and_tidies_up(commanded, place):
+    commanded.stdout.readline()
+    family = psutil.Process(commanded.pid).children(recursive=True)
+    commanded.kill()
+    wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
+    assert not place.exists()
+
+
+@forks
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+def test_no_kernel_and_no_parent_of_kernels_outlives_the_server(saved_audit, signum):
+    with serving(saved_audit) as served:
+        served.visit()
+        served.wait_for_kernels(2)
+        family = served.family
+        served.process.send_signal(signum)
+        assert served.process.wait(GONE_LIMIT_S) == (0 if signum == signal.SIGTERM else -signum)
+        wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
+
+
+@forks
+def test_a_second_visitor_shares_the_memory_of_the_first(saved_audit):
+    with serving(saved_audit) as served:
+        served.visit()
+        served.wait_for_kernels(2)
+        time.sleep(2)  # the kernel that waits has run the notebook
+        before = pss(served.family)
+        served.visit()
+        served.wait_for_kernels(3)
+        time.sleep(2)
+        assert pss(served.family) - before < 300 * MIB
+        assert len({one.pid for one in served.kernels}) == 3
+
+
+@forks
+def test_of_many_visitors_who_left_no_kernel_is_kept(quick):
+    pages = [quick.visit() for _ in range(VISITORS)]
+    assert len({re.search(r'"kernelId": ?"([^"]+)"', page)[1] for page in pages}) == VISITORS
+    quick.wait_for_kernels(1)
+    time.sleep(8)
+    assert len(quick.kernels) == 1  # the one that waits is not culled
+    assert "clinflu" in quick.visit()
+
+
+@forks
+def test_a_kernel_has_the_audit_the_role_and_nothing_to_write_to(quick, saved_audit):
+    (kernel, *_) = quick.kernels
+    assert {Path(f"/proc/{kernel.pid}/fd/{stream}").readlink() for stream in (1, 2)} == {Path(os.devnull)}
+    server = psutil.Process(quick.process.pid).environ()
+    assert (server["CLINFLU_AUDIT"], server["CLINFLU_ROLE"]) == (str(saved_audit), "clinician")
+
+
+@forks
+def test_others_at_this_machine_cannot_listen_to_a_kernel(quick):
+    files = list(quick.place.glob("voila_*/kernel-*.json"))
+    assert {json.loads(file.read_text())["transport"] for file in files} == {"ipc"}
+    assert not [file for file in files if file.parent.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+
+
+def test_without_the_token_no_websocket_opens_and_it_stays_out_of_the_log(quick):
+    for path in (f"/api/kernels/{NO_KERNEL}/channels", f"/voila/query/{NO_KERNEL}"):
+        assert quick.ask(path, **UPGRADE)[0] in (302, 403, 404)
+    assert quick.ask(f"/api/kernels/{NO_KERNEL}?token={TOKEN}")[0] == 404
+    assert f"/api/kernels/{NO_KERNEL}?token=" in quick.log
+    assert TOKEN not in quick.log
+
+
+def test_without_the_password_there_is_only_a_login(guarded):
+    for path in ("/", f"/?token={TOKEN}", "/?token="):
+        status, location = guarded.ask(path)
+        assert (status, urllib.parse.urlsplit(location).path) == (302, "/login")
+    assert guarded.ask("/", Authorization=f"token {TOKEN}")[0] == 302
+    assert guarded.ask("/login")[0] == 200
+    for path in (f"/api/kernels/{NO_KERNEL}", f"/api/kernels/{NO_KERNEL}/channels", f"/voila/query/{NO_KERNEL}"):
+        assert guarded.ask(path, **UPGRADE)[0] in (302, 403, 404)
+
+
+def log_in(served, password):
+    """Fill in the form of the login; return the page that follows."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    url = f"http://127.0.0.1:{served.port}/login"
+    form = opener.open(url, timeout=LIMIT_S).read().decode()
+    token = re.search(r'name="_xsrf" value="([^"]+)"', form)[1]
+    fields = urllib.parse.urlencode({"password": password, "_xsrf": token}).encode()
+    with opener.open(url, fields, timeout=LIMIT_S) as answer:
+        return answer.read().decode()
+
+
+def test_the_password_opens_the_page_and_no_other_does(guarded):
+    for wrong in ("", TOKEN, PASSWORD[:-1], PASSWORD.upper()):
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            log_in(guarded, wrong)
+    assert "jp-OutputArea" in log_in(guarded, PASSWORD)
+    assert PASSWORD not in guarded.log
+
+
+def test_behind_a_proxy_the_token_is_needed_and_its_origin_let_in(saved_audit):
+    with serving(saved_audit, Access(proxy=PROXY)) as served:
+        assert urllib.parse.urlsplit(served.ask("/", Host="audit.example.org", Origin=PROXY)[1]).path == "/login"
+        kernel = re.search(r'"kernelId": ?"([^"]+)"', served.visit())[1]
+        channels = f"/api/kernels/{kernel}/channels"
+        assert served.ask(channels, **UPGRADE, Origin=PROXY)[0] == 403
+        cookie = cookie_of(served)
+        assert served.ask(channels, **UPGRADE, Origin=PROXY, Cookie=cookie)[0] == 101
+        assert served.ask(channels, **UPGRADE, Origin="https://evil.example.org", Cookie=cookie)[0] == 403
+
+
+def cookie_of(served):
+    """Return the cookie that the token gives, which is for encrypted connections alone."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=LIMIT_S)
+    try:
+        connection.request("GET", f"/?token={TOKEN}")
+        cookies = connection.getresponse().headers.get_all("Set-Cookie")
+    finally:
+        connection.close()
+    assert all("secure" in cookie.lower() for cookie in cookies if cookie.startswith("username-"))
+    return "; ".join(cookie.split(";")[0] for cookie in cookies)

@@ -1,0 +1,75 @@
+"""Voila with what it lacks: a sign that it is ready, and an end together with whoever started it."""
+
+import asyncio
+import logging
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tornado.ioloop import IOLoop, PeriodicCallback
+from tornado.web import GZipContentEncoding
+from traitlets import default
+from voila.app import Voila  # type: ignore[import-untyped]
+from voila.request_info_handler import RequestInfoSocketHandler  # type: ignore[import-untyped]
+
+from clinflu.dashboard.serving.place import PLACE_VARIABLE, READY
+
+WATCH_EVERY_MS = 1000
+GZIP_LEVEL = 1  # of the levels from 1 to 9 the quickest; here time is dearer than bytes
+TOKEN = re.compile(r"(token(?:=|%3D))[^&\s'\")]+", re.IGNORECASE)
+
+
+class WithoutTokens(logging.Filter):
+    """Takes the token out of the addresses that are logged."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every line."""
+        record.msg, record.args = TOKEN.sub(r"\1[secret]", record.getMessage()), ()
+        return True
+
+
+class Server(Voila):  # type: ignore[misc]
+    """Serves one notebook from a private place; the settings of this machine's other servers do not reach it."""
+
+    @default("config_file_paths")  # type: ignore[untyped-decorator]
+    def _only_the_private_place(self) -> list[str]:
+        return [os.environ[PLACE_VARIABLE]]
+
+    def initialize(self, argv: list[str] | None = None) -> None:
+        """Read the settings; from here on the process can be told to end."""
+        self.ioloop = IOLoop.current()
+        super().initialize(argv)
+
+    def init_settings(self) -> dict[str, Any]:
+        """Return the settings; what is sent is compressed, since most of it is JavaScript."""
+        GZipContentEncoding.GZIP_LEVEL = GZIP_LEVEL
+        return {**super().init_settings(), "compress_response": True, "websocket_compression_options": {}}
+
+    def init_handlers(self) -> list[Any]:
+        """Return the handlers but the one that would tell strangers about requests."""
+        return [handler for handler in super().init_handlers() if handler[1] is not RequestInfoSocketHandler]
+
+    def listen(self) -> None:
+        """Listen until the process is told to end, or until that which started it is gone, and then tidy up for it."""
+        for name in ("access", "application", "general"):
+            logging.getLogger(f"tornado.{name}").addFilter(WithoutTokens())
+        parent = os.getppid()
+        watch = PeriodicCallback(lambda: self._end_unless_child_of(parent), WATCH_EVERY_MS)
+        watch.start()
+        IOLoop.current().add_callback(self._tell_when_ready)
+        super().listen()
+        if os.getppid() != parent:
+            shutil.rmtree(os.environ[PLACE_VARIABLE], ignore_errors=True)
+
+    def _end_unless_child_of(self, parent: int) -> None:
+        if os.getppid() != parent:
+            self.ioloop.stop()
+
+    async def _tell_when_ready(self) -> None:
+        """Make a file as soon as a kernel has run the notebook, so that whoever opens the page need not wait."""
+        pools = self.kernel_manager._pools.values()  # noqa: SLF001 -- nothing public tells
+        pooled = await asyncio.gather(*[kernel for pool in pools for kernel in pool])
+        await asyncio.gather(*[kernel["task"] for kernel in pooled])
+        Path(os.environ[PLACE_VARIABLE], READY).touch()
