@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from clinflu.analysis.carriers import carriers
-from clinflu.data.arrays import Rows, Vector
+from clinflu.data.arrays import Vector
 from clinflu.influence.refit import Change, refit_each_or_nan
 from clinflu.influence.result import Influence
 from clinflu.progress import Progress, silent
@@ -62,14 +62,11 @@ def pushed(study: Study, influence: Influence, k: int = SHOWN) -> Pushed:
     inverse_hvp = study.model.solve(influence.x_audited)
     here = study.cohort.frame.loc[influence.audited_id, list(study.cohort.schema.feature_names)]
 
-    def described(rows: Rows) -> pd.DataFrame:
-        records = study.train_frame.iloc[rows].astype(object)
-        carried = [
-            carriers(study, int(row), inverse_hvp, recorded=records.iloc[place]) for place, row in enumerate(rows)
-        ]
-        return influence.estimated(rows).assign(carried_by=carried, values_alike=_alike(records, here))
-
-    return Pushed(described(toward), described(against))
+    rows = np.concatenate([toward, against])
+    records = study.train_frame.iloc[rows].astype(object)
+    carried = [carriers(study, int(row), inverse_hvp, recorded=records.iloc[place]) for place, row in enumerate(rows)]
+    described = influence.estimated(rows).assign(carried_by=carried, values_alike=_alike(records, here))
+    return Pushed(described.iloc[: len(toward)], described.iloc[len(toward) :])
 
 
 def _alike(records: pd.DataFrame, here: pd.Series) -> Vector:

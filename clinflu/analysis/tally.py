@@ -87,12 +87,13 @@ def shared_groups(study: Study, rows: Rows) -> tuple[Shared, ...]:
     if not len(rows):
         return ()
     total, found = len(study.train.y), []
-    for name in study.cohort.schema.subgroups:
-        counted = tally(study, name, {"shown": rows})
+    for name, (codes, levels) in study.subgroup_codes.items():
         label = study.cohort.schema.feature(name).label
-        for level, line in counted[counted["shown"] >= FEWEST_SHOWN].iterrows():
-            lift = (line["shown"] / len(rows)) / (line["training"] / total)
-            training, events = int(line["training"]), int(line["events"])
-            found.append(Shared(name, label, str(level), int(line["shown"]), len(rows), training, events, lift))
+        shown, training = (np.bincount(one, minlength=len(levels)) for one in (codes[rows], codes))
+        events = np.bincount(codes, weights=study.train.y, minlength=len(levels))
+        for code in np.flatnonzero(shown >= FEWEST_SHOWN):
+            counts = int(shown[code]), len(rows), int(training[code]), int(events[code])
+            lift = float((shown[code] / len(rows)) / (training[code] / total))
+            found.append(Shared(name, label, levels[code], *counts, lift))
     standing_out = [one for one in found if one.lift >= LEAST_LIFT]
     return tuple(sorted(standing_out, key=lambda one: -one.lift)[:NAMED])

@@ -1,150 +1,356 @@
-"""What the user has chosen: the one thing in the dashboard that changes."""
+"""The one thing in the dashboard that changes: the screen, what was before it, and the answers to what it asks."""
 
 import logging
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
-import pandas as pd
-from traitlets import Float, HasTraits, Tuple, Unicode
-
-from clinflu.analysis.flip_set import FlipSet
-from clinflu.analysis.trace import Trace
-from clinflu.analysis.what_if import Refit, Remove
+from clinflu.analysis.mistakes import check_threshold
+from clinflu.analysis.prediction import Prediction, at_threshold
+from clinflu.analysis.subgroup_support import TrainingSubgroup, training_subgroups
+from clinflu.analysis.what_if.actions import combine
 from clinflu.audit import Audit
-from clinflu.errors import ClinfluError, DataError
+from clinflu.dashboard.jobs import Jobs
+from clinflu.dashboard.questions import QUESTIONS, Key, Question, actions
+from clinflu.dashboard.screen import EDIT, NOTHING, PAST_PATIENTS, PATIENT, WHAT_IF, Ask, Screen
+from clinflu.dashboard.worklist import PAGE_ROWS, Worklist
+from clinflu.data.arrays import Flags
+from clinflu.errors import Cancelled, ClinfluError, DataError
 from clinflu.progress import silent
+from clinflu.verdicts import AccessLog, Subject, Verdict, VerdictStore, new_session, verdict
+from clinflu.verdicts.verdict import account_name
 
 LOG = logging.getLogger("clinflu.dashboard")
 UNEXPECTED = "That step failed, and nothing was changed. Try it again, or choose another prediction."
-NOTHING = ""
+STOPPED = "Stopped; nothing of it was kept."
+KEPT = 500
+LONGEST_NAME = 80
+
+WORKING, READY, FAILED = "working", "ready", "failed"
+SCREEN, STATUS = "screen", "status"
 
 
-class Panel(Protocol):
-    """What the application needs of a panel."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How far one question is.
 
-    title: str
-    widget: Any
+    Parameters
+    ----------
+    key : hashable
+        What it is the answer to.
+    status : str
+        ``"working"``, ``"ready"`` or ``"failed"``.
+    value : object
+        Where it is ready.
+    done, total : int
+        Parts of the work, while it goes on.
+    line : str
+        Why there is none, for the user.
+    """
 
-    def show(self, encounter_id: str) -> None:
-        """Show a prediction, or with an empty id that none is chosen."""
+    key: Key
+    status: str
+    value: Any = None
+    done: int = 0
+    total: int = 0
+    line: str = ""
 
 
-class State(HasTraits):  # type: ignore[misc]
-    """One session: plain Python, so that it can be tested without a browser.
+class State:
+    """One session: plain Python, so that every journey can be tested without a browser.
 
     Parameters
     ----------
     audit : Audit
+    store : VerdictStore, optional
+        Where verdicts are kept; by default this user's.
+    access : AccessLog, optional
+        Where it is written down who saw an identifier; by default this user's.
+    role : str
+        ``"clinician"`` or ``"analyst"``.
 
     Attributes
     ----------
-    encounter_id : str
-        The prediction that is explained; empty while none is chosen.
-    threshold : float
-        Risk from which the model alerts, a share of 1.
-    kind, search : str
-        Which mistakes are listed: of a kind, and with this text in their pseudonym; empty for all.
-    selected : tuple of str
-        Past encounters that the user has ticked.
+    screen : Screen
+    answers : dict of str to Answer
+        To the questions of ``QUESTIONS`` that the screen asks; never of another screen.
+    checkpoints : dict of str to Screen
     status, error : str
         One line each for the user; never a value of a patient.
+    stamp : int
+        Goes up with every other subject.
     """
 
-    encounter_id = Unicode(NOTHING)
-    threshold = Float()
-    kind = Unicode("")
-    search = Unicode("")
-    selected = Tuple()
-    status = Unicode("")
-    error = Unicode("")
-
-    def __init__(self, audit: Audit) -> None:
-        super().__init__(threshold=audit.threshold)
+    def __init__(
+        self,
+        audit: Audit,
+        store: VerdictStore | None = None,
+        access: AccessLog | None = None,
+        role: str = "clinician",
+    ) -> None:
         self.audit = audit
         self.names = audit.pseudonyms
-        self._listed: tuple[float, pd.DataFrame] | None = None
+        self.worklist = Worklist(audit)
+        self.role = role
+        self.checkpoints: dict[str, Screen] = {}
+        self.answers: dict[str, Answer] = {}
+        self.status = self.error = ""
+        self.stamp = 0
+        self.revealed = self.help_open = False
+        self.session = new_session()
+        self._store = store
+        self._access = access
+        self._past: list[Screen] = []
+        self._future: list[Screen] = []
+        self._watchers: list[Callable[[str], None]] = []
+        self._jobs = Jobs()
+        self.screen = Screen(threshold=audit.threshold, author=account_name())
+
+    # What the screen asks.
+
+    def answer(self, name: str) -> Any:
+        """Return the answer to a question of this screen, None where it is not there."""
+        found = self.answers.get(name)
+        return found.value if found and found.status == READY else None
 
     @property
-    def trace(self) -> Trace:
-        """The explanation of the chosen prediction; the audit keeps it, so that every panel may ask."""
-        return self.audit.trace(self.encounter_id, self.threshold)
+    def prediction(self) -> Prediction:
+        """The explanation of the chosen prediction, at the threshold on the screen."""
+        found: Prediction = self.answer("prediction")
+        return at_threshold(found, self.screen.threshold)
 
     @property
-    def all_mistakes(self) -> pd.DataFrame:
-        """Every mistake at this threshold, worst first, with its pseudonym in ``name``."""
-        if self._listed is None or self._listed[0] != self.threshold:
-            frame = self.audit.mistakes(self.threshold)
-            self._listed = (self.threshold, frame.assign(name=[self.names.encounter(str(one)) for one in frame.index]))
-        return self._listed[1]
+    def low(self) -> Flags | None:
+        """Whose support is low, None where that is not known yet."""
+        table = self.answer("support")
+        return None if table is None else table["low"].to_numpy()
+
+    @cached_property
+    def groups(self) -> tuple[TrainingSubgroup, ...]:
+        """The groups of past patients that can be left out."""
+        return training_subgroups(self.audit.study)
 
     @property
-    def mistakes(self) -> pd.DataFrame:
-        """The mistakes of the chosen kind whose pseudonym holds the searched text."""
-        frame = self.all_mistakes
-        if self.kind:
-            frame = frame[frame["kind"] == self.kind]
-        return frame[frame["name"].str.contains(self.search.strip().upper(), regex=False)]
+    def is_working(self) -> bool:
+        """Whether an answer is still to come."""
+        return any(one.status == WORKING for one in self.answers.values())
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a screen before this one."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether a step was undone."""
+        return bool(self._future)
+
+    # What the user does.
 
     def choose(self, encounter_id: str) -> None:
-        """Explain another prediction; where that fails, nothing changes."""
-        name = self.names.encounter(encounter_id)
-        self.status = f"Tracing {name} and refitting the model without each of its strongest past patients …"
-        self.audit.trace(encounter_id, self.threshold)
-        self.selected = ()
-        self.encounter_id = encounter_id
-        self.status = f"Showing {name}."
+        """Explain another prediction."""
+        self.audit.cohort.position(encounter_id)
+        if encounter_id == self.screen.encounter_id:
+            return
+        self._go(encounter_id=encounter_id, step=PATIENT, ticked=(), asked=None, group=(), variable="", value="")
+        self._say(f"Showing {self.names.encounter(encounter_id)}.")
+
+    def open_past_patients(self) -> None:
+        """Ask which past patients taught the chosen prediction."""
+        self._require_choice()
+        self._go(step=max(self.screen.step, PAST_PATIENTS))
+
+    def open_what_if(self) -> None:
+        """Open what can be asked about the chosen prediction."""
+        self._require_choice()
+        self._go(step=WHAT_IF)
 
     def set_threshold(self, threshold: float) -> None:
-        """Move the alert threshold; where that makes no sense, nothing changes."""
-        self.audit.mistakes(threshold)
-        if self.encounter_id:
-            self.audit.trace(self.encounter_id, threshold)
-        self.threshold = threshold
-        self.status = f"{len(self.all_mistakes):,} predictions were wrong at this threshold."
+        """Move the alert threshold."""
+        self._go(threshold=check_threshold(threshold), page=0)
 
-    def without(self, encounter_ids: Iterable[str]) -> Refit:
-        """Refit the model without these past encounters."""
-        self.status = "Refitting the model …"
-        refit = self.audit.what_if(Remove(list(encounter_ids)))
-        self.status = f"Refitted without {refit.encounters_removed} past encounters."
-        return refit
+    def toggle_chip(self, chip: str) -> None:
+        """List only those for whom this holds, or no longer only those."""
+        if chip not in CHIPS:
+            raise DataError("there is no such filter; choose one of those shown")
+        on = self.screen.chips
+        self._go(chips=tuple(one for one in CHIPS if (one in on) != (one == chip)), page=0)
 
-    def fewest(self) -> FlipSet:
-        """Search the fewest past patients without whom the decision would be another."""
-        self.status = "Searching the fewest past patients that would change the decision …"
-        found = self.audit.flip_set(self.encounter_id, threshold=self.threshold, progress=silent)
-        self.status = f"Searched: {found.status}."
-        return found
+    def clear_filters(self) -> None:
+        """List everybody."""
+        self._go(chips=(), search="", page=0)
 
-    def encounter_of(self, name: str, among: Iterable[str]) -> str:
-        """Return which of these encounters a pseudonym stands for, or raise DataError."""
-        for encounter_id in among:
+    def search(self, text: str) -> None:
+        """List only those that hold this text."""
+        self._go(search=str(text)[:LONGEST_NAME], page=0)
+
+    def sort(self, how: str) -> None:
+        """List in another order."""
+        if how not in SORTS:
+            raise DataError("there is no such order; choose one of those shown")
+        self._go(sort=how, page=0)
+
+    def turn_to(self, page: int) -> None:
+        """Show another window of the list."""
+        pages = -(-len(self.worklist.order(self.screen, self.low)) // PAGE_ROWS)
+        self._go(page=min(max(int(page), 0), max(pages - 1, 0)))
+
+    def past_encounter(self, name: str) -> str:
+        """Return the past encounter on the screen that bears a pseudonym.
+
+        Raises
+        ------
+        DataError
+            None of those shown does.
+        """
+        found = self.answer("estimates")
+        shown = [] if found is None else [*found.toward_error.index, *found.against.index]
+        for encounter_id in shown:
             if self.names.encounter(str(encounter_id)) == name:
                 return str(encounter_id)
-        raise DataError("that encounter is no longer listed; choose one from the table")
+        raise DataError("that past patient is no longer shown; choose one of those on the screen")
 
-    def follow(self, panel: Panel) -> None:
-        """Let a panel show whatever is chosen; one that fails shows nothing rather than another patient."""
+    def tick(self, encounter_id: str, on: bool) -> None:  # noqa: FBT001 what a box says
+        """Tick a past encounter, or no longer."""
+        self.past_encounter(self.names.encounter(encounter_id))
+        others = tuple(one for one in self.screen.ticked if one != encounter_id)
+        self._go(ticked=(*others, encounter_id) if on else others)
 
-        def show(_: Any) -> None:
-            try:
-                panel.show(self.encounter_id)
-            except Exception:
-                panel.show(NOTHING)
-                raise
+    def group_by(self, variable: str) -> None:
+        """Group the past patients by another recorded variable."""
+        if variable not in self.audit.cohort.schema.subgroups:
+            raise DataError("there is no such group of patients; choose one of those shown")
+        self._go(by=variable)
 
-        self.observe(self.guarded(show), ["encounter_id", "threshold"])
+    def prepare(self, **boxes: Any) -> None:
+        """Keep what stands in the boxes of a what-if, before anything is asked."""
+        self._go(**boxes)
 
-    def watch(self, action: Callable[[], None], *names: str) -> None:
-        """Run an action whenever one of these changes."""
-        self.observe(self.guarded(lambda _: action()), list(names))
+    def ask(self, ask: Ask) -> None:
+        """Ask what if."""
+        self._require_choice()
+        if not ask.fewest:
+            asked = actions(self.audit, ask)
+            if ask.action == EDIT:  # a typed value may make no sense; whom else it is about comes from the screen
+                combine(self.audit.study, asked)
+        self._go(step=WHAT_IF, asked=ask)
+
+    def judge(self, subject: Subject, encounter_id: str, says: str, note: str = "") -> None:
+        """Say what is to be thought of the prediction, or of a past record; an empty word takes it back."""
+        self._require_choice()
+        name, about = self._named(subject, encounter_id)
+        kept = tuple(
+            one for one in self.screen.verdicts if (one.subject, one.encounter, one.about) != (subject, name, about)
+        )
+        if says:
+            said = verdict(subject, name, says, about=about, note=note, author=self.screen.author)
+            kept = (*kept, said)
+        self._go(verdicts=kept)
+
+    def verdict_of(self, subject: Subject, encounter_id: str) -> Verdict | None:
+        """Return what was said of the prediction, or of a past record in its explanation."""
+        name, about = self._named(subject, encounter_id)
+        found = (
+            one for one in self.screen.verdicts if (one.subject, one.encounter, one.about) == (subject, name, about)
+        )
+        return next(found, None)
+
+    def sign(self, author: str) -> None:
+        """Say who says it."""
+        self._go(author=_one_line(author) or account_name())
+
+    def reveal(self) -> None:
+        """Show the identifier of the chosen encounter, once that is written down."""
+        self._require_choice()
+        if self._access is None:
+            self._access = AccessLog.of_this_user()
+        self._access.record(self.names.encounter(self.screen.encounter_id), self.screen.author)
+        self.revealed = True
+        self._tell(SCREEN)
+
+    def hide(self) -> None:
+        """Show the pseudonym alone again."""
+        self.revealed = False
+        self._tell(SCREEN)
+
+    def toggle_help(self) -> None:
+        """Open the help, or close it."""
+        self.help_open = not self.help_open
+        self._tell(STATUS)
+
+    def stop(self) -> None:
+        """Stop all that is still being worked on."""
+        for name, found in list(self.answers.items()):
+            if found.status == WORKING:
+                self._jobs.stop(name)
+                self.answers[name] = Answer(found.key, FAILED, line=STOPPED)
+        self._say(STOPPED)
+        self._tell(SCREEN)
+
+    def try_again(self) -> None:
+        """Ask again what failed or was stopped."""
+        self.answers = {name: one for name, one in self.answers.items() if one.status != FAILED}
+        self._start_work()
+        self._tell(SCREEN)
+
+    # Back and forth.
+
+    def undo(self) -> None:
+        """Return to the screen before."""
+        if not self._past:
+            raise DataError("there is nothing to undo")
+        before = self._past[-1]
+        current = self.screen
+        self._enter(before)
+        self._past.pop()
+        self._future.append(current)
+        self._say("Undone.")
+
+    def redo(self) -> None:
+        """Return to the screen that was undone."""
+        if not self._future:
+            raise DataError("there is nothing to redo")
+        after = self._future[-1]
+        current = self.screen
+        self._enter(after)
+        self._future.pop()
+        self._past.append(current)
+        self._say("Done again.")
+
+    def keep(self, name: str) -> None:
+        """Keep the screen under a name."""
+        text = _one_line(name)
+        if not text:
+            raise DataError("give the checkpoint a name first")
+        self.checkpoints[text] = self.screen
+        self._say("Checkpoint kept.")
+        self._tell(SCREEN)
+
+    def return_to(self, name: str) -> None:
+        """Return to a screen that was kept."""
+        if name not in self.checkpoints:
+            raise DataError("there is no such checkpoint; choose one of those shown")
+        self.open(self.checkpoints[name])
+
+    def open(self, screen: Screen) -> None:
+        """Go to a whole screen."""
+        self._push(screen)
+
+    # Who watches.
+
+    def watch(self, tell: Callable[[str], None]) -> None:
+        """Call a function whenever something changes: with ``"screen"``, ``"status"`` or the name of a question."""
+        self._watchers.append(tell)
 
     def acting(self, action: Callable[..., None]) -> Callable[..., None]:
         """Return the action as a callback of the user's: the last error is gone, a new one is shown."""
         run = self.guarded(action)
 
         def start(*values: Any) -> None:
-            self.error = ""
+            if self.error:
+                self.error = ""
+                self._tell(STATUS)
             run(*values)
 
         return start
@@ -155,14 +361,145 @@ class State(HasTraits):  # type: ignore[misc]
         def run(*values: Any) -> None:
             try:
                 action(*values)
-            except ClinfluError as error:
-                self._fail(error.one_line)
             except Exception as error:  # noqa: BLE001
-                LOG.error("%s in the dashboard", type(error).__name__)  # noqa: TRY400
-                self._fail(UNEXPECTED)
+                self._fail(_line_of(error))
 
         return run
 
+    def say(self, line: str) -> None:
+        """Say something in the status line."""
+        self._say(line)
+
+    # Inside.
+
+    def _go(self, **changes: Any) -> None:
+        self._push(replace(self.screen, **changes))
+
+    def _push(self, screen: Screen) -> None:
+        if screen == self.screen:
+            return
+        before = self.screen
+        self._enter(screen)
+        self._past = [*self._past[-KEPT:], before]
+        self._future.clear()
+        self._tell(STATUS)
+
+    def _enter(self, screen: Screen) -> None:
+        """Go to a screen: everything that can fail comes first, so that a failure changes nothing."""
+        kept = self._answers_kept(screen)
+        for name, question in QUESTIONS.items():
+            key = question.key(screen)
+            if question.at_once and key is not None and name not in kept:
+                kept[name] = Answer(key, READY, question.answer(self.audit, screen, silent))
+        self._file(screen)
+        subject = screen.encounter_id != self.screen.encounter_id
+        self.stamp += subject
+        self.revealed = self.revealed and not subject
+        self.screen, self.answers, self.error, self.status = screen, kept, "", ""
+        self._start_work()
+        self._tell(SCREEN)
+
+    def _answers_kept(self, screen: Screen) -> dict[str, Answer]:
+        """Return the answers that hold on another screen too."""
+        keys = {name: question.key(screen) for name, question in QUESTIONS.items()}
+        return {name: one for name, one in self.answers.items() if one.key == keys[name]}
+
+    def _start_work(self) -> list[str]:
+        """Begin what the screen asks and nothing answers yet; return what was begun."""
+        begun = []
+        for name, question in QUESTIONS.items():
+            key = question.key(self.screen)
+            if name in self.answers:
+                continue
+            self._jobs.stop(name)
+            if key is not None and self._may_start(question):
+                begun.append(name)
+                self._work(name, question, key)
+        return begun
+
+    def _may_start(self, question: Question) -> bool:
+        if not question.after:
+            return True
+        first = self.answers.get(question.after)
+        return first is not None and first.status == READY
+
+    def _work(self, name: str, question: Question, key: Key) -> None:
+        screen = self.screen
+        self.answers[name] = Answer(key, WORKING)
+
+        def finish(value: Any, error: BaseException | None) -> None:
+            line = _line_of(error) if error else ""
+            self.answers[name] = Answer(key, FAILED, line=line) if error else Answer(key, READY, value)
+            self._tell(name)  # before the next work begins, which would take its time from the picture
+            for started in self._start_work():
+                self._tell(started)
+
+        def told(done: int, total: int) -> None:
+            self.answers[name] = replace(self.answers[name], done=done, total=total)
+            self._tell(STATUS)
+
+        self._jobs.start(
+            name, lambda progress: question.answer(self.audit, screen, progress), self.guarded(finish), told
+        )
+
+    def _file(self, screen: Screen) -> None:
+        """Write down which verdicts came and went: all of it or, where that fails, none."""
+        new = [one for one in screen.verdicts if one not in self.screen.verdicts]
+        gone = [one for one in self.screen.verdicts if one not in screen.verdicts]
+        if not new and not gone:
+            return
+        store = self._store = self._store or VerdictStore.of_this_user()
+        about = self.audit.study.fingerprint, self.session
+        steps = [(store.give, store.withdraw, one) for one in new] + [(store.withdraw, store.give, one) for one in gone]
+        for place, (step, _, said) in enumerate(steps):
+            try:
+                step(*about, said)
+            except ClinfluError:
+                for _, back, done in reversed(steps[:place]):
+                    back(*about, done)
+                raise
+
+    def _named(self, subject: Subject, encounter_id: str) -> tuple[str, str]:
+        here = self.names.encounter(self.screen.encounter_id)
+        return (here, "") if subject == "prediction" else (self.names.encounter(encounter_id), here)
+
+    def _require_choice(self) -> None:
+        if self.screen.encounter_id == NOTHING:
+            raise DataError("choose a prediction from the list first")
+
     def _fail(self, line: str) -> None:
-        self.error = line
-        self.status = ""
+        self.error, self.status = line, ""
+        self._tell(STATUS)
+
+    def _say(self, line: str) -> None:
+        self.status = line
+        self._tell(STATUS)
+
+    def _tell(self, what: str) -> None:
+        for tell in self._watchers:
+            tell(what)
+
+
+CHIPS = {"children": "Children", "old": "65 and over", "missed": "Missed", "alarm": "False alarm", "low": "Low support"}
+SORTS = {
+    "worst": "Worst first",
+    "highest": "Highest risk first",
+    "lowest": "Lowest risk first",
+    "youngest": "Youngest first",
+    "oldest": "Oldest first",
+    "name": "By pseudonym",
+}
+
+
+def _line_of(error: BaseException) -> str:
+    """Return one line for the user; of what we did not foresee only the kind is logged."""
+    if isinstance(error, Cancelled):
+        return STOPPED
+    if isinstance(error, ClinfluError):
+        return error.one_line
+    LOG.error("%s in the dashboard", type(error).__name__)
+    return UNEXPECTED
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(one if one.isprintable() else " " for one in str(text)).split())[:LONGEST_NAME]

@@ -1,20 +1,44 @@
-"""What the dashboard is doing, and what went wrong, in one line each."""
+"""What the dashboard is doing, how far it is, and what went wrong, in one line each."""
 
-import anywidget
-import traitlets
+from typing import Any
 
-from clinflu.dashboard.frontend import module
-from clinflu.dashboard.state import State
+from clinflu.dashboard.block import Block
+from clinflu.dashboard.nodes import Child, node
+from clinflu.dashboard.questions import QUESTIONS
+from clinflu.dashboard.state import WORKING, State
 
 
-class StatusLine(anywidget.AnyWidget):  # type: ignore[misc]
-    """Two regions that a screen reader announces."""
+class StatusLine:
+    """Two regions that a screen reader announces, and the button that stops what is going on."""
 
-    _esm = module("statusline")
-    status = traitlets.Unicode("").tag(sync=True)
-    error = traitlets.Unicode("").tag(sync=True)
+    def __init__(self, state: State, page: str) -> None:
+        self._state = state
+        self.widget = Block(page, state.acting(self._receive))
+        self.widget.add_class("clinflu-statusplace")
+        state.watch(lambda _: self.draw())
+        self.draw()
 
-    def __init__(self, state: State) -> None:
-        super().__init__()
-        traitlets.dlink((state, "status"), (self, "status"))
-        traitlets.dlink((state, "error"), (self, "error"))
+    def draw(self) -> None:
+        """Show what is so now."""
+        state = self._state
+        error = node("div", state.error, class_="clinflu-error", role="alert", hidden=not state.error)
+        status = node("div", self._working() or state.status, class_="clinflu-status", role="status")
+        bar = node("div", self._bar(), class_="clinflu-line clinflu-progress")
+        self.widget.show(node("div", error, node("div", status, bar, class_="clinflu-doing")), state.stamp)
+
+    def _working(self) -> str:
+        names = [name for name, one in self._state.answers.items() if one.status == WORKING]
+        return f"{QUESTIONS[names[0]].doing} …" if names else ""
+
+    def _bar(self) -> Child:
+        working = [one for one in self._state.answers.values() if one.status == WORKING]
+        if not working:
+            return None
+        done, total = working[0].done, working[0].total
+        value = {"value": str(done), "max": str(total)} if total else {}
+        stop = node("button", "Stop", type="button", act="stop", class_="clinflu-quiet")
+        return [node("progress", aria_label="How far it is", **value), stop]
+
+    def _receive(self, act: str, _: str, __: Any) -> None:
+        if act == "stop":
+            self._state.stop()

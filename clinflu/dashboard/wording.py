@@ -2,7 +2,7 @@
 
 from math import isnan
 
-from clinflu.analysis.trace import Trace
+from clinflu.analysis.prediction import Prediction
 from clinflu.figures.style import NO_FIT, signed
 from clinflu.influence.result import PERCENT
 
@@ -31,9 +31,16 @@ def outcome(event: int, label: str) -> str:
     return f"{'was' if event else 'was not'} {label}"
 
 
+def in_words(risk: float, event: int, label: str) -> str:
+    """Return a prediction and what happened, as the list says it."""
+    return f"Predicted {percent(risk)}, {outcome(event, label)}"
+
+
 def alert(before: float, after: float, threshold: float) -> str:
     """Return whether a change of risk crosses the alert threshold."""
     limit = f"the alert threshold of {percent(threshold)}"
+    if isnan(after):
+        return "Without them the model cannot be fitted at all."
     if (before >= threshold) == (after >= threshold):
         return f"It stays {'above' if after >= threshold else 'below'} {limit}: the same decision."
     if after >= threshold:
@@ -41,8 +48,12 @@ def alert(before: float, after: float, threshold: float) -> str:
     return f"It falls below {limit}: the model would no longer alert."
 
 
-def interval(trace: Trace) -> str:
-    """Return the interval of the predicted risk and how it was found."""
-    found = trace.interval
-    low, high = percent(found.low), percent(found.high)
-    return f"{PERCENT * found.level:.0f} % interval of the risk: {low} to {high} ({found.method})."
+def interval(prediction: Prediction) -> str:
+    """Return the interval of the predicted risk."""
+    found = prediction.interval
+    return f"{PERCENT * found.level:.0f} % interval {percent(found.low)} to {percent(found.high)}"
+
+
+def count(number: int, what: str) -> str:
+    """Return how many there are."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -176,7 +176,7 @@ class Refit:
     @cached_property
     def metrics_after(self) -> Metrics:
         """Metrics of the refitted model, on the audited encounters."""
-        return metrics_of(self.study, self.study.split.audited, self._margins_after)
+        return metrics_of(self.study, self.study.split.audited, self.margins_after)
 
     def metrics(self, query: str | None = None) -> pd.DataFrame:
         """Return the metrics on the audited encounters: ``before``, ``after`` and ``change``, by metric.
@@ -195,7 +195,7 @@ class Refit:
             return compare_metrics(self.metrics_before, self.metrics_after)
         audited = self.study.split.audited
         chosen = audited[matching(query, self.study.cohort.frame.iloc[audited], self.study.cohort.schema)]
-        both = (self.study.margins, self._margins_after)
+        both = (self.study.margins, self.margins_after)
         return compare_metrics(*(metrics_of(self.study, chosen, margins) for margins in both))
 
     def subgroup_metrics(self, by: str | Iterable[str] | None = None) -> pd.DataFrame:
@@ -219,7 +219,7 @@ class Refit:
         """
         default = self.study.cohort.schema.subgroups
         names = default if by is None else [by] if isinstance(by, str) else list_of_ids(by, "recorded categories")
-        return compare_subgroups(self.study, self._margins_after, names)
+        return compare_subgroups(self.study, self.margins_after, names)
 
     def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
         """Return the odds ratio of each column before and after, and after divided by before with its interval.
@@ -265,7 +265,8 @@ class Refit:
         }
 
     @cached_property
-    def _margins_after(self) -> Vector:
+    def margins_after(self) -> Vector:
+        """Log-odds of every row of the cohort after the actions, (N,)."""
         margins: Vector = self.study.design.x @ self.refitted.theta
         return margins
 

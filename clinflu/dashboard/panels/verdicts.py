@@ -1,0 +1,70 @@
+"""The boxes in which a clinician says what is to be thought of a prediction or of a past record."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from clinflu.dashboard.nodes import Child, Node, node
+from clinflu.dashboard.state import State
+from clinflu.errors import DataError
+from clinflu.verdicts import Subject
+
+NOTE_LENGTH = "2000"
+NONE_YET = "no verdict yet"
+
+
+def verdict_box(state: State, subject: Subject, encounter_id: str, words: Mapping[str, str], legend: str) -> Node:
+    """Return the choice of a verdict, its note and its author.
+
+    Parameters
+    ----------
+    state : State
+    subject : str
+        ``"prediction"`` or ``"record"``.
+    encounter_id : str
+    words : mapping
+        What can be said, in words.
+    legend : str
+    """
+    name = state.names.encounter(encounter_id)
+    key, said = f"{subject} {name}", state.verdict_of(subject, encounter_id)
+    now = said.says if said else ""
+    options = [node("option", NONE_YET, value="", selected=not now)]
+    options += [node("option", text, value=word, selected=word == now) for word, text in words.items()]
+    choice = node("select", options, act="judge", key=key, aria_label=f"{legend}: {name}")
+    parts: list[Child] = [node("legend", legend), choice]
+    if said:
+        box = node(
+            "textarea", said.note, value=said.note, act="note", key=key, rows="2", maxlength=NOTE_LENGTH,
+            placeholder="Note: why?", aria_label=f"Note on {name}",
+        )  # fmt: skip
+        author = node(
+            "input", type="text", value=state.screen.author, act="sign", key=key, maxlength="80", aria_label="Your name"
+        )
+        signed = node("span", f"said by {said.author}, {said.time[:16].replace('T', ' ')} UTC", class_="clinflu-note")
+        parts += [box, node("div", node("span", "Your name"), author, signed, class_="clinflu-line")]
+    return node("fieldset", parts, class_="clinflu-verdict", key=f"verdict {key}")
+
+
+def judge(state: State, key: str, value: Any) -> None:
+    """Take a verdict from the page: the key says of what, the value which."""
+    subject, encounter_id = _subject(state, key)
+    said = state.verdict_of(subject, encounter_id)
+    state.judge(subject, encounter_id, str(value or ""), said.note if said else "")
+
+
+def note(state: State, key: str, value: Any) -> None:
+    """Take a note from the page, to the verdict that it goes with."""
+    subject, encounter_id = _subject(state, key)
+    said = state.verdict_of(subject, encounter_id)
+    if said is None:
+        raise DataError("say first what your verdict is; the note goes with it")
+    state.judge(subject, encounter_id, said.says, str(value))
+
+
+def _subject(state: State, key: str) -> tuple[Subject, str]:
+    subject, _, name = key.partition(" ")
+    if subject == "prediction":
+        return "prediction", state.screen.encounter_id
+    if subject != "record":
+        raise DataError("a verdict is on the prediction or on a past record; choose one of those shown")
+    return "record", state.past_encounter(name)

@@ -1,0 +1,310 @@
+"""Panel: remove, relabel or edit past records, and see whom the refitted model treats otherwise."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from clinflu.analysis.flip_set import FlipSet
+from clinflu.analysis.what_if import Refit
+from clinflu.dashboard.nodes import Child, Node, chart, node, paragraphs, table
+from clinflu.dashboard.panels.everyone import Group, everyone, own_group
+from clinflu.dashboard.panels.panel import TreePanel, nothing_chosen
+from clinflu.dashboard.panels.working import progress_bar
+from clinflu.dashboard.python_text import what_if_calls
+from clinflu.dashboard.questions import Changed, Consequences, grouping
+from clinflu.dashboard.screen import EDIT, RELABEL, REMOVE, WHAT_IF, Ask
+from clinflu.dashboard.state import READY
+from clinflu.dashboard.wording import alert, count, percent, points, step
+from clinflu.data.design import MISSING
+from clinflu.data.shown import shown
+from clinflu.errors import DataError
+from clinflu.figures.consequences import consequences_spec
+from clinflu.influence.result import PERCENT
+
+NAMED = 20
+DONE = {REMOVE: "Leave them out", RELABEL: "Give them the other outcome", EDIT: "Record one value otherwise"}
+DESCRIPTION = "Bar chart of the change of the mean loss of the subgroups that get worse and better most."
+METRICS = {
+    "mean_risk": ("Mean risk", PERCENT, " %"),
+    "event_rate": ("Event rate", PERCENT, " %"),
+    "auroc": ("AUROC", 1.0, ""),
+    "brier": ("Brier score", 1.0, ""),
+    "log_loss": ("Mean loss, nats", 1.0, ""),
+    "calibration_intercept": ("Calibration-in-the-large", 1.0, ""),
+    "calibration_slope": ("Calibration slope", 1.0, ""),
+}
+
+
+class WhatIf(TreePanel):
+    """Take the question, show the refit: for this patient, for its group and for everyone."""
+
+    title: ClassVar[str] = "What if?"
+    name: ClassVar[str] = "whatif"
+    answers: ClassVar[tuple[str, ...]] = ("change", "consequences")
+
+    def body(self, encounter_id: str) -> Child:
+        """Return the boxes of the question and, once there is one, the answer."""
+        if nothing_chosen(encounter_id) or self._state.screen.step < WHAT_IF:
+            return None
+        return [
+            node("div", self._ticked(), self._group(), self._fewest(), class_="clinflu-questions"),
+            self._answer(encounter_id),
+        ]
+
+    def calls(self, _: str) -> str:
+        """Return the calls behind the answer."""
+        return what_if_calls(self._state.screen, self._state.names, self._state.audit)
+
+    def acts(self) -> dict[str, Callable[[str, Any], None]]:
+        """Return what can be asked."""
+        state = self._state
+        return {
+            "action": lambda _, value: state.prepare(action=_one_of(value, DONE)),
+            "variable": lambda _, value: state.prepare(variable=self._variable(value), value=""),
+            "value": lambda _, value: state.prepare(value=str(value)[:200]),
+            "group": lambda _, value: state.prepare(group=self._level(value)),
+            "ask-ticked": lambda *_: self._ask_ticked(),
+            "ask-group": lambda *_: state.ask(Ask(REMOVE, group=self._chosen_group())),
+            "ask-fewest": lambda key, _: state.ask(Ask(_one_of(key, DONE), fewest=True)),
+            "again": lambda *_: state.try_again(),
+            "stop": lambda *_: state.stop(),
+        }
+
+    def _ask_ticked(self) -> None:
+        screen = self._state.screen
+        ask = Ask(screen.action, encounters=screen.ticked)
+        if screen.action == EDIT:
+            if len(screen.ticked) != 1:
+                raise DataError("tick exactly one past patient to record one of its values otherwise")
+            ask = replace(ask, variable=self._variable(screen.variable), value=screen.value)
+        self._state.ask(ask)
+
+    def _ticked(self) -> Node:
+        screen = self._state.screen
+        ticked = len(screen.ticked)
+        actions = [
+            node("option", words, value=action, selected=action == screen.action) for action, words in DONE.items()
+        ]
+        parts: list[Child] = [
+            node("legend", f"The past patients that you ticked ({ticked})"),
+            node("select", actions, act="action", aria_label="What to do with them"),
+        ]
+        if screen.action == EDIT:
+            parts += self._edit()
+        parts.append(
+            node("button", "Refit", type="button", act="ask-ticked", class_="clinflu-primary", disabled=ticked == 0)
+        )
+        return node("fieldset", parts, key="ticked")
+
+    def _edit(self) -> list[Node]:
+        """Return the boxes of an edit: which variable, and what would have been recorded."""
+        screen, audit = self._state.screen, self._state.audit
+        names = audit.cohort.schema.feature_names
+        options = [
+            node("option", audit.cohort.schema.feature(one).label, value=one, selected=one == screen.variable)
+            for one in names
+        ]
+        unset = node("option", "choose a variable", value="", selected=not screen.variable)
+        made = [node("select", unset, options, act="variable", aria_label="Recorded variable")]
+        if not screen.variable:
+            return made
+        spec = audit.cohort.schema.feature(screen.variable)
+        if spec.is_category:
+            levels = audit.study.encoder.levels(spec.name) if audit.study.encoder else ()
+            choices = [node("option", "not recorded", value="", selected=not screen.value)]
+            choices += [
+                node("option", shown(spec, level), value=level, selected=level == screen.value)
+                for level in levels
+                if level != MISSING
+            ]
+            return [*made, node("select", choices, act="value", aria_label=f"New value of {spec.label}")]
+        unit = f", {spec.unit}" if spec.unit else ""
+        box = node(
+            "input",
+            type="text",
+            value=screen.value,
+            act="value",
+            maxlength="40",
+            placeholder=f"new value{unit}",
+            aria_label=f"New value of {spec.label}{unit}",
+        )
+        return [*made, box]
+
+    def _group(self) -> Node:
+        screen, schema = self._state.screen, self._state.audit.cohort.schema
+        by_variable: dict[str, list[Node]] = {}
+        for place, group in enumerate(self._groups):
+            events = f"{len(group.rows):,} in training"
+            text = f"{shown(schema.feature(group.variable), group.level)} ({events})"
+            chosen = screen.group == (group.variable, group.level)
+            by_variable.setdefault(group.label, []).append(node("option", text, value=str(place), selected=chosen))
+        choices = [node("option", "choose a group", value="", selected=not screen.group)]
+        choices += [node("optgroup", options, label=label) for label, options in by_variable.items()]
+        return node(
+            "fieldset",
+            node("legend", "A whole group of past patients"),
+            node("select", choices, act="group", aria_label="Group of past patients"),
+            node("button", "Refit without them", type="button", act="ask-group", disabled=not screen.group),
+            key="group",
+        )
+
+    def _fewest(self) -> Node:
+        legend = node("legend", "The fewest that change the decision")
+        removed = node("button", "Search whom to leave out", type="button", act="ask-fewest", key=REMOVE)
+        relabelled = node("button", "Search whose outcome to change", type="button", act="ask-fewest", key=RELABEL)
+        return node("fieldset", legend, removed, relabelled, key="fewest")
+
+    @property
+    def _groups(self) -> "tuple[Any, ...]":
+        return self._state.groups
+
+    def _variable(self, value: Any) -> str:
+        if value and value not in self._state.audit.cohort.schema.feature_names:
+            raise DataError("there is no such variable; choose one of those shown")
+        return str(value or "")
+
+    def _level(self, value: Any) -> tuple[str, ...]:
+        if not value:
+            return ()
+        if not str(value).isdigit() or int(value) >= len(self._groups):
+            raise DataError("there is no such group; choose one of those shown")
+        chosen = self._groups[int(value)]
+        return (chosen.variable, chosen.level)
+
+    def _chosen_group(self) -> tuple[str, ...]:
+        if not self._state.screen.group:
+            raise DataError("choose a group of past patients first")
+        return self._state.screen.group
+
+    def _answer(self, encounter_id: str) -> Child:
+        changed: Changed | None = self._state.answer("change")
+        if changed is None:
+            return node("div", progress_bar(self._state, "change"), class_="clinflu-answer")
+        refit = changed.refit
+        return node(
+            "div",
+            _found(changed.found, self._state.names) if changed.found else None,
+            [self._this_patient(encounter_id, refit), self._others(encounter_id, refit)] if refit else None,
+            self._consequences() if refit else None,
+            class_="clinflu-answer",
+            role="region",
+            aria_label="What the refitted model says",
+        )
+
+    def _this_patient(self, encounter_id: str, refit: Refit) -> Child:
+        before, after = refit.risk_before(encounter_id), refit.risk_after(encounter_id)
+        change = refit.risk_change_pp(encounter_id)
+        known: Consequences | None = self._state.answer("consequences")
+        reach = f"; 95 % interval of the change {points(known.low_pp)} to {points(known.high_pp)}" if known else ""
+        return [
+            node("p", done_words(refit), class_="clinflu-note"),
+            node("p", "This patient: ", node("span", step(before, change), class_="clinflu-risk")),
+            node("p", f"{points(change, 2)} percentage points, refitted{reach}."),
+            node("p", alert(before, after, self._state.screen.threshold)),
+            paragraphs(*(known.warnings if known else ()), class_="clinflu-note"),
+        ]
+
+    def _others(self, encounter_id: str, refit: Refit) -> Child:
+        """Return what the refit does to the patient's group and to everyone."""
+        threshold = self._state.screen.threshold
+        by = grouping(self._state.audit, self._state.screen)
+        groups = [everyone(refit, threshold)]
+        if by:
+            groups.insert(0, own_group(refit, threshold, by, encounter_id))
+        rows = [_group_row(one) for one in groups]
+        heads = (
+            "Audited patients",
+            "Encounters",
+            "Happened",
+            "Mean risk",
+            "Alerts",
+            "Worse predicted",
+            "Better predicted",
+        )
+        return table("Their group, and everyone", heads, rows, numbers=range(1, 7))
+
+    def _consequences(self) -> Child:
+        found = self._state.answers.get("consequences")
+        known: Consequences | None = self._state.answer("consequences")
+        if known is None:
+            return progress_bar(self._state, "consequences") if found and found.status != READY else None
+        simulated = self._state.audit.cohort.provenance.simulated
+        rows = [_subgroup_row(row, self._state) for row in _worst_first(known.subgroups).to_dict("records")]
+        heads = ("Subgroup", "Encounters", "Happened", "Mean risk", "Mean loss, nats", "Change, nats", "It gets")
+        numbers = table("Every subgroup, the worst first", heads, rows, numbers=range(1, 6))
+        return [
+            node("h3", "Who is predicted worse, and who better?"),
+            chart(consequences_spec(known.subgroups, simulated=simulated), DESCRIPTION, numbers, key="consequences"),
+            node(
+                "details",
+                node("summary", "Everyone: discrimination and calibration"),
+                _metrics(known.everyone),
+                key="metrics",
+            ),
+        ]
+
+
+def _found(found: FlipSet, names: Any) -> Node:
+    """Return what the search found; past patients bear pseudonyms."""
+    listed = [names.encounter(str(one)) for one in found.encounters[:NAMED]]
+    more = len(found.encounters) - len(listed)
+    who = f"{', '.join(listed)}{f' and {more:,} more' if more else ''}." if listed else ""
+    return node("div", paragraphs(found.words, found.summary, who), class_="clinflu-found")
+
+
+def done_words(refit: Refit) -> str:
+    """Return in words what was done before the refit."""
+    done = {
+        "left out": refit.encounters_removed,
+        "with the other outcome": refit.plan.relabelled_encounters,
+        "recorded otherwise": refit.plan.edited_encounters,
+    }
+    parts = [f"{count(number, 'past encounter')} {what}" for what, number in done.items() if number]
+    return f"Refitted with {', '.join(parts)}." if parts else "Nothing was changed."
+
+
+def _group_row(group: Group) -> tuple[str, ...]:
+    return (
+        group.label,
+        f"{group.encounters:,}",
+        percent(group.event_rate),
+        f"{percent(group.mean_before)} → {percent(group.mean_after)}",
+        f"{group.alerts_before:,} → {group.alerts_after:,}",
+        f"{group.worse:,}",
+        f"{group.better:,}",
+    )
+
+
+def _worst_first(subgroups: pd.DataFrame) -> pd.DataFrame:
+    return subgroups.sort_values("log_loss_change", ascending=False, kind="stable", na_position="last")
+
+
+def _subgroup_row(row: dict[str, Any], state: Any) -> tuple[str, ...]:
+    spec = state.audit.cohort.schema.feature(row["variable"])
+    change = row["log_loss_change"]
+    direction = "worse" if change > 0 else "better" if change < 0 else "no other"
+    return (
+        f"{row['label']}: {shown(spec, row['level'])}",
+        f"{int(row['n']):,}",
+        percent(row["event_rate_before"]),
+        f"{percent(row['mean_risk_before'])} → {percent(row['mean_risk_after'])}",
+        f"{row['log_loss_before']:.4f} → {row['log_loss_after']:.4f}",
+        points(change, 5),
+        direction,
+    )
+
+
+def _metrics(frame: pd.DataFrame) -> Node:
+    rows = []
+    for name, (label, factor, unit) in METRICS.items():
+        before, after = (factor * float(frame.at[name, when]) for when in ("before", "after"))
+        rows.append((label, f"{before:.4f}{unit}", f"{after:.4f}{unit}", f"{after - before:+.4f}".replace("-", "−")))
+    return table("On all audited encounters", ("Metric", "Before", "After", "Change"), rows, numbers=(1, 2, 3))
+
+
+def _one_of(value: Any, known: dict[str, str]) -> str:
+    if value not in known:
+        raise DataError("that cannot be done to past records; choose one of those shown")
+    return str(value)

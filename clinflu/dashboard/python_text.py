@@ -1,0 +1,76 @@
+"""The exact calls behind what a panel shows, to be pasted into a notebook."""
+
+from clinflu.audit import Audit
+from clinflu.dashboard.questions import group_query, grouping, other_outcomes, typed_value
+from clinflu.dashboard.screen import EDIT, RELABEL, Ask, Screen
+from clinflu.data.pseudonym import Pseudonyms
+
+OPENED = "import clinflu\n\naudit = clinflu.Audit.open(FOLDER)  # where clinflu run --save keeps it"
+
+
+def list_calls(screen: Screen) -> str:
+    """Return the calls behind the list of predictions."""
+    return f"{OPENED}\nwrong = audit.mistakes(threshold={screen.threshold!r})"
+
+
+def prediction_calls(screen: Screen, names: Pseudonyms) -> str:
+    """Return the calls behind the explanation of one prediction."""
+    return (
+        f"{OPENED}\n{_encounter(screen, names)}\n"
+        f"prediction = audit.prediction(encounter, threshold={screen.threshold!r})\n"
+        "prediction.attribution, prediction.interval, prediction.patients_of_half, prediction.support\n"
+        "clinflu.figures.attribution_figure(prediction)"
+    )
+
+
+def past_calls(screen: Screen, names: Pseudonyms, audit: Audit) -> str:
+    """Return the calls behind the past patients of one prediction."""
+    by = grouping(audit, screen)
+    calls = [
+        OPENED,
+        _encounter(screen, names),
+        "past = audit.past_patients(encounter)  # estimates beside refits",
+        "past.toward_error, past.against, past.together",
+    ]
+    if by:
+        calls.append(f"audit.ledger(encounter, {by!r}).to_frame()")
+    return "\n".join(calls)
+
+
+def what_if_calls(screen: Screen, names: Pseudonyms, audit: Audit) -> str:
+    """Return the calls behind the answer to a what-if question; before one is asked, those of the prediction."""
+    asked = screen.asked
+    if asked is None:
+        return prediction_calls(screen, names)
+    lines = [OPENED, _encounter(screen, names)]
+    if asked.fewest:
+        relabel = asked.action == RELABEL
+        option = ", relabel=True" if relabel else ""
+        lines.append(f"found = audit.flip_set(encounter, threshold={screen.threshold!r}{option})")
+        others = "{one: 1 - int(audit.cohort.outcome[one]) for one in found.encounters}"
+        done = f"clinflu.Relabel({others})" if relabel else "clinflu.Remove(found.encounters)"
+    else:
+        done = _action(asked, names, audit)
+    lines += [
+        f"refit = audit.what_if({done})",
+        "refit.risks([encounter]), refit.metrics(), refit.subgroup_metrics()",
+    ]
+    return "\n".join(lines)
+
+
+def _encounter(screen: Screen, names: Pseudonyms) -> str:
+    return f"encounter = audit.find({names.encounter(screen.encounter_id)!r})"
+
+
+def _action(asked: Ask, names: Pseudonyms, audit: Audit) -> str:
+    if asked.group:
+        return f"clinflu.Remove(query={group_query(*asked.group)!r})"
+    found = [f"audit.find({names.encounter(one)!r})" for one in asked.encounters]
+    if asked.action == EDIT:
+        value = typed_value(audit, asked.variable, asked.value)
+        return f"clinflu.Edit({found[0]}, {{{asked.variable!r}: {value!r}}})"
+    if asked.action == RELABEL:
+        outcomes = other_outcomes(audit, asked.encounters).values()
+        pairs = ", ".join(f"{name}: {outcome}" for name, outcome in zip(found, outcomes, strict=True))
+        return f"clinflu.Relabel({{{pairs}}})"
+    return f"clinflu.Remove([{', '.join(found)}])"

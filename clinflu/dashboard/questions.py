@@ -1,0 +1,225 @@
+"""What the dashboard asks the audit: which screen asks it, and which call answers it."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from keyword import iskeyword
+from math import isfinite, nan
+from typing import Any
+
+import pandas as pd
+
+from clinflu.analysis.flip_set import FlipSet
+from clinflu.analysis.tally import shared_groups, tally
+from clinflu.analysis.what_if import Action, Edit, Refit, Relabel, Remove
+from clinflu.audit import Audit
+from clinflu.dashboard.screen import EDIT, LOW, PAST_PATIENTS, RELABEL, WHAT_IF, Ask, Screen
+from clinflu.data.age import age_feature
+from clinflu.data.arrays import Rows
+from clinflu.data.design import MISSING
+from clinflu.errors import DataError
+from clinflu.progress import Progress
+
+Key = Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question.
+
+    Parameters
+    ----------
+    key : callable
+        Screen -> what the answer depends on; None where the screen does not ask.
+    answer : callable
+        (audit, screen, progress) -> the answer.
+    doing : str
+        What is being done, for the status line.
+    at_once : bool
+        Whether the answer is there within a fifth of a second, so that nobody waits.
+    after : str
+        The question that must be answered first, because this one needs its answer or its time.
+    """
+
+    key: Callable[[Screen], Key | None]
+    answer: Callable[[Audit, Screen, Progress], Any]
+    doing: str
+    at_once: bool = False
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A what-if answered: the refit, and the set that was searched for it, if one was."""
+
+    refit: Refit | None
+    found: FlipSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What a refit changes for everybody: metrics of all and of each subgroup, the interval of this change, warnings."""
+
+    everyone: pd.DataFrame
+    subgroups: pd.DataFrame
+    low_pp: float
+    high_pp: float
+    warnings: tuple[str, ...]
+
+
+def actions(audit: Audit, ask: Ask) -> list[Action]:
+    """Return a what-if question as the actions of the audit.
+
+    Raises
+    ------
+    DataError
+        It names nobody, or a value that makes no sense.
+    """
+    if ask.group:
+        return [Remove(query=group_query(*ask.group))]
+    if not ask.encounters:
+        raise DataError("tick at least one past patient first")
+    if ask.action == EDIT:
+        return [Edit(ask.encounters[0], {ask.variable: typed_value(audit, ask.variable, ask.value)})]
+    if ask.action == RELABEL:
+        return [Relabel(other_outcomes(audit, ask.encounters))]
+    return [Remove(ask.encounters)]
+
+
+def other_outcomes(audit: Audit, encounters: tuple[str, ...]) -> dict[str, int]:
+    """Return the outcome that each of some encounters did not have."""
+    return {one: 1 - int(audit.cohort.outcome[one]) for one in encounters}
+
+
+def group_query(variable: str, level: str) -> str:
+    """Return the query that all encounters of a group answer to."""
+    plain = variable.isidentifier() and not iskeyword(variable) and variable != MISSING
+    name = variable if plain else f"`{variable}`"
+    return f"{name} is missing" if level == MISSING else f"{name} == {level!r}"
+
+
+def typed_value(audit: Audit, variable: str, text: str) -> str | float | None:
+    """Return a recorded value as it was typed; empty is not recorded."""
+    if not text.strip() or text == MISSING:
+        return None
+    if audit.cohort.schema.feature(variable).is_category:
+        return text
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        number = nan
+    if not isfinite(number):
+        raise DataError("give a number for that variable, or leave it empty for 'not recorded'")
+    return number
+
+
+def grouping(audit: Audit, screen: Screen) -> str:
+    """Return the variable by which past patients are grouped: the chosen one, else the age, else the first; or none."""
+    subgroups = audit.cohort.schema.subgroups
+    age = age_feature(audit.cohort.schema, audit.cohort.frame)
+    candidates = (screen.by, age.name if age else "", *subgroups)
+    return next((one for one in candidates if one in subgroups), "")
+
+
+def _of_past(screen: Screen) -> Key | None:
+    return screen.encounter_id if screen.encounter_id and screen.step >= PAST_PATIENTS else None
+
+
+def _of_what_if(screen: Screen) -> Key | None:
+    asked = screen.asked
+    if asked is None or screen.step < WHAT_IF:
+        return None
+    return (asked, screen.encounter_id, screen.threshold) if asked.fewest else (asked, screen.encounter_id)
+
+
+def _changed(audit: Audit, screen: Screen, progress: Progress) -> Changed:
+    ask = screen.asked
+    if ask is None:
+        raise DataError("nothing was asked")
+    if not ask.fewest:
+        return Changed(_complete(audit.what_if(*actions(audit, ask), progress=progress)))
+    relabel = ask.action == RELABEL
+    found = audit.flip_set(screen.encounter_id, threshold=screen.threshold, relabel=relabel, progress=progress)
+    if not found.verified:
+        return Changed(None, found)
+    done = Relabel(other_outcomes(audit, found.encounters)) if relabel else Remove(found.encounters)
+    return Changed(_complete(audit.what_if(done, progress=progress)), found)
+
+
+def _complete(refit: Refit) -> Refit:
+    """Return the refit with what a panel shows of it first computed, so that the panel need not wait for that."""
+    _ = refit.margins_after
+    return refit
+
+
+def _consequences(audit: Audit, screen: Screen, progress: Progress) -> Consequences | None:
+    refit = _changed(audit, screen, progress).refit
+    if refit is None:
+        return None
+    progress(1, 4)
+    everyone = refit.metrics()
+    progress(2, 4)
+    subgroups = refit.subgroup_metrics()
+    progress(3, 4)
+    interval = refit.risk_change_interval_pp(screen.encounter_id)
+    return Consequences(everyone, subgroups, interval.low, interval.high, refit.warnings)
+
+
+def _toward(audit: Audit, screen: Screen) -> Rows:
+    found = audit.past_patients(screen.encounter_id, refit=False)
+    return audit.study.training_positions(found.toward_error.index)
+
+
+def _tally(audit: Audit, screen: Screen) -> pd.DataFrame | None:
+    by = grouping(audit, screen)
+    found = audit.past_patients(screen.encounter_id, refit=False)
+    parts = {"toward": found.toward_error, "against": found.against}
+    rows = {name: audit.study.training_positions(part.index) for name, part in parts.items()}
+    return tally(audit.study, by, rows) if by else None
+
+
+QUESTIONS: dict[str, Question] = {
+    "prediction": Question(
+        lambda screen: screen.encounter_id or None,
+        lambda audit, screen, _: audit.prediction(screen.encounter_id),
+        "Explaining the prediction",
+        at_once=True,
+    ),
+    "estimates": Question(
+        _of_past,
+        lambda audit, screen, _: audit.past_patients(screen.encounter_id, refit=False),
+        "Estimating the influence of every past patient",
+        at_once=True,
+    ),
+    "shared": Question(
+        _of_past,
+        lambda audit, screen, _: shared_groups(audit.study, _toward(audit, screen)),
+        "Counting the groups that past patients belong to",
+        at_once=True,
+    ),
+    "tally": Question(
+        lambda screen: (_of_past(screen), screen.by) if _of_past(screen) else None,
+        lambda audit, screen, _: _tally(audit, screen),
+        "Counting the past patients of each group",
+        at_once=True,
+    ),
+    "refits": Question(
+        _of_past,
+        lambda audit, screen, progress: audit.past_patients(screen.encounter_id, progress=progress),
+        "Refitting the model without each of the past patients shown",
+    ),
+    "change": Question(_of_what_if, _changed, "Refitting the model"),
+    "consequences": Question(_of_what_if, _consequences, "Looking at what it changes for everyone", after="change"),
+    "ledger": Question(
+        lambda screen: (_of_past(screen), screen.by) if _of_past(screen) else None,
+        lambda audit, screen, progress: (
+            audit.ledger(screen.encounter_id, by, progress=progress) if (by := grouping(audit, screen)) else None
+        ),
+        "Refitting the model without each group of past patients",
+        after="refits",
+    ),
+    "support": Question(
+        lambda screen: LOW if LOW in screen.chips else None,
+        lambda audit, _, progress: audit.support_table(progress),
+        "Looking at the support of every prediction",
+    ),
+}

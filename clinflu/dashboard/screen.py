@@ -1,0 +1,91 @@
+"""All that the user has chosen, as one value: equal screens look the same."""
+
+from dataclasses import dataclass
+
+from clinflu.verdicts import Verdict
+
+NOTHING = ""
+PATIENT, PAST_PATIENTS, WHAT_IF = 1, 2, 3
+REMOVE, RELABEL, EDIT = "remove", "relabel", "edit"
+WORST, HIGHEST, LOWEST, YOUNGEST, OLDEST, BY_NAME = "worst", "highest", "lowest", "youngest", "oldest", "name"
+CHILDREN, OLD, MISSED, ALARM, LOW = "children", "old", "missed", "alarm", "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A what-if question.
+
+    Parameters
+    ----------
+    action : str
+        ``"remove"``, ``"relabel"`` or ``"edit"``.
+    encounters : tuple of str
+        Past encounters that were ticked, or the one to be edited.
+    group : tuple of str
+        Recorded variable and level of a whole group to be removed; empty where no group is meant.
+    fewest : bool
+        The fewest past patients that change the decision, to be searched.
+    variable, value : str
+        Of an edit: what is recorded otherwise, and how; an empty value is one that was not recorded.
+    """
+
+    action: str
+    encounters: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    fewest: bool = False
+    variable: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What is chosen.
+
+    Parameters
+    ----------
+    threshold : float
+        Risk from which the model alerts, a share of 1.
+    chips : tuple of str
+        Which encounters are listed: those for which all of these hold.
+    search, sort : str
+        Text that the listed ones hold, and their order.
+    page : int
+        Of the list, from 0.
+    encounter_id : str
+        The prediction that is explained; empty while none is chosen.
+    step : int
+        How far the explanation is open: the patient, the past patients, the what-if.
+    ticked : tuple of str
+        Past encounters that are ticked.
+    by : str
+        The recorded variable by whose levels past patients are grouped.
+    action : str
+        What is to be done to the ticked ones.
+    group : tuple of str
+        Variable and level that stand in the box of groups.
+    variable, value : str
+        What stands in the boxes of an edit.
+    asked : Ask, optional
+        The what-if question that is answered.
+    verdicts : tuple of Verdict
+        All that the user said.
+    author : str
+        Who says it.
+    """
+
+    threshold: float
+    chips: tuple[str, ...] = ()
+    search: str = ""
+    sort: str = WORST
+    page: int = 0
+    encounter_id: str = NOTHING
+    step: int = 0
+    ticked: tuple[str, ...] = ()
+    by: str = ""
+    action: str = REMOVE
+    group: tuple[str, ...] = ()
+    variable: str = ""
+    value: str = ""
+    asked: Ask | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    author: str = ""
