@@ -16,6 +16,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 
 from agreement import agreement_rows
+from clicks import click_rows, served_rows, window_rows
 from commands import discrimination_rows, import_rows, trace_rows
 from diagnostics import diagnostics_rows
 from fits import fit_rows, memory_rows
@@ -106,6 +107,9 @@ MEASUREMENTS = {
     "auroc": Measurement(lambda bench: discrimination_rows(bench.audit)),
     "trace": Measurement(lambda bench: trace_rows(bench.table)),
     "import": Measurement(lambda bench: import_rows(), needs_table=False),  # noqa: ARG005
+    "visitors": Measurement(lambda bench: served_rows(bench.audit)),
+    "clicks": Measurement(lambda bench: click_rows(bench.audit)),
+    "windows": Measurement(lambda bench: window_rows(), needs_table=False),  # noqa: ARG005
 }
 
 

@@ -13,7 +13,10 @@ import nbformat
 import pytest
 
 from clinflu import Audit
-from clinflu.dashboard.serve import free_port, lab_command, lab_environment, serve_command, serve_environment
+from clinflu.dashboard.serving.app import serve_command
+from clinflu.dashboard.serving.lab import lab_command, lab_environment
+from clinflu.dashboard.serving.place import serve_environment
+from clinflu.dashboard.serving.processes import free_port
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 TOKEN = "token-of-the-browser-tests"  # noqa: S105
@@ -74,13 +77,38 @@ def clinician(browser, voila):
         yield opened
 
 
-def _page(browser):
+@pytest.fixture
+def visit(browser):
+    """Open fresh pages of a size, light or dark."""
+    yield from _visits(browser)
+
+
+@pytest.fixture(scope="module")
+def visit_once(browser):
+    """Open pages that stay open for all tests of a file."""
+    yield from _visits(browser)
+
+
+def _visits(browser):
+    opened = []
+
+    def open_page(width, height, scheme):
+        opened.append(_page(browser, width, height, scheme))
+        return next(opened[-1])
+
+    yield open_page
+    for one in opened:
+        next(one, None)
+
+
+def _page(browser, width=1400, height=1000, scheme="light"):
     """Make a page that remembers what must not happen, requests elsewhere, dialogs and errors, and what is heavy."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE_MS)
-    opened.outside, opened.dialogs, opened.errors, opened.frames_received = [], [], [], []
+    opened.outside, opened.dialogs, opened.errors, opened.frames_received, opened.asked = [], [], [], [], []
     opened.on("request", lambda one: opened.outside.append(one.url) if _is_outside(one.url) else None)
+    opened.on("request", lambda one: opened.asked.append(one.url))
     opened.on("websocket", lambda one: opened.outside.append(one.url) if _is_outside(one.url) else None)
     opened.on("websocket", lambda one: one.on("framereceived", lambda data: opened.frames_received.append(len(data))))
     opened.on("pageerror", lambda one: opened.errors.append(str(one)))
@@ -97,6 +125,21 @@ def _is_outside(url):
 @pytest.fixture(scope="session")
 def hostile():
     return HOSTILE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_home(tmp_path_factory):
+    """Nothing of this user is read or written: pseudonyms, verdicts and the access log have a home of their own."""
+    home = tmp_path_factory.mktemp("home")
+    places = {name: str(home / name.lower()) for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, place in places.items():
+            patch.setenv(name, place)
+        key = home / "xdg_config_home" / "clinflu" / "pseudonym.key"
+        key.parent.mkdir(parents=True, mode=0o700)
+        key.write_bytes(bytes(range(32)))  # the same names in every run, so that pictures can be compared
+        key.chmod(0o600)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -126,17 +169,50 @@ def saved_audit(audit, tmp_path_factory):
 @pytest.fixture(scope="session")
 def voila(saved_audit, tmp_path_factory):
     """The server of ``clinflu app``."""
-    place, port = tmp_path_factory.mktemp("voila"), free_port()
-    environment = serve_environment(saved_audit, TOKEN, place / "place")
-    yield from _served(serve_command(port), environment, place, port)
+    yield from _voila(saved_audit, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def lab(saved_audit, tmp_path_factory):
     """The server of ``clinflu lab``, with a notebook as a user writes it."""
+    yield from _lab(saved_audit, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def saved_simulated(simulated_audit, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("simulated") / "audit"
+    simulated_audit.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gallery(saved_simulated, tmp_path_factory):
+    """The server of ``clinflu app`` on the built-in cohort, to be looked at."""
+    yield from _voila(saved_simulated, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def gallery_lab(saved_simulated, tmp_path_factory):
+    """The server of ``clinflu lab`` on the built-in cohort, to be looked at."""
+    yield from _lab(saved_simulated, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def serve_folder(tmp_path_factory):
+    """Serve any saved audit as ``clinflu app`` does."""
+    return lambda folder: _voila(folder, tmp_path_factory)
+
+
+def _voila(folder, tmp_path_factory):
+    place, port = tmp_path_factory.mktemp("voila"), free_port()
+    environment = serve_environment(folder, TOKEN, place / "place")
+    yield from served(serve_command(port), environment, place, port)
+
+
+def _lab(folder, tmp_path_factory):
     place, port = tmp_path_factory.mktemp("lab"), free_port()
     cells = [
-        f"import clinflu\n\naudit = clinflu.Audit.open({str(saved_audit)!r})",
+        f"import clinflu\n\naudit = clinflu.Audit.open({str(folder)!r})",
         "clinflu.dashboard.app(audit)",
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -151,10 +227,10 @@ def lab(saved_audit, tmp_path_factory):
         "JUPYTERLAB_SETTINGS_DIR": str(place / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(place / "workspaces"),
     }
-    yield from _served(command, environment, place, port)
+    yield from served(command, environment, place, port)
 
 
-def _served(command, environment, place, port):
+def served(command, environment, place, port):
     log = place / "log.txt"
     with log.open("w") as stream:
         process = subprocess.Popen(

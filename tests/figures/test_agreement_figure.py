@@ -151,4 +151,4 @@ def test_it_holds_no_id_of_the_source(figure, small_study):
 @pytest.mark.parametrize("simulated", [True, False])
 def test_of_invented_patients_it_says_so(found, simulated):
     of = replace(found, provenance=replace(found.provenance, simulated=simulated))
-    assert ("SIMULATED" in agreement_figure(of).layout.title.text) == simulated
+    assert ("SIMULATED" in str(agreement_figure(of).layout.title.subtitle.text)) == simulated

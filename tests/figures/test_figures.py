@@ -124,7 +124,7 @@ def _texts(value):
 def test_figures_of_invented_patients_say_so(audit, trace, simulated):
     of = replace(trace, provenance=replace(trace.provenance, simulated=simulated))
     for figure in (attribution_figure(of), removal_figure(of, audit.pseudonyms)):
-        assert ("SIMULATED" in figure.layout.title.text) == simulated
+        assert ("SIMULATED" in str(figure.layout.title.subtitle.text)) == simulated
 
 
 def test_figures_send_nothing_wherever_they_are_shown(trace):

@@ -1,0 +1,109 @@
+"""Every state of the flow, at every width, light and dark, under Voila and in JupyterLab: read and compared."""
+
+import pytest
+from browser.looks import LARGEST_SHARE, cut_off, differs, share_of_difference, stumbling_blocks
+from browser.steps import WATCH, answered, assert_clean, choose_row, open_past_patients, open_what_if, settle
+from PIL import Image, ImageDraw
+
+pytestmark = pytest.mark.browser
+
+HEIGHT = 1000
+WIDTHS = (800, 1280, 1920)
+SEEN = [(width, "light") for width in WIDTHS] + [(1280, "dark")]
+
+
+def look(page, name, inside=None):
+    """What must hold of every state."""
+    settle(page)
+    page.mouse.move(1, 1)
+    page.evaluate("document.activeElement.blur()")
+    assert cut_off(page) == []
+    assert stumbling_blocks(page, inside) == []
+    assert differs(page.screenshot(animations="disabled"), name) < LARGEST_SHARE
+
+
+@pytest.mark.parametrize(("width", "scheme"), SEEN)
+def test_every_state_is_whole_and_readable(visit, gallery, width, scheme):
+    page = visit(width=width, height=HEIGHT, scheme=scheme)
+    page.goto(f"{gallery.url}/?token={gallery.token}", wait_until="commit")
+    page.wait_for_selector("button.clinflu-row")
+    page.evaluate(WATCH)
+    name = f"voila-{width}-{scheme}"
+    look(page, f"{name}-1-list")
+    choose_row(page, 0)
+    look(page, f"{name}-2-patient")
+    open_past_patients(page)
+    look(page, f"{name}-3-past-patients")
+    open_what_if(page)
+    page.locator(".clinflu-card input[type=checkbox]").first.check()
+    page.get_by_text("The past patients that you ticked (1)").wait_for()
+    page.get_by_role("button", name="Refit", exact=True).click()
+    answered(page)
+    settle(page)
+    page.locator(".clinflu-whatif [data-heading]").evaluate("heading => heading.scrollIntoView()")
+    look(page, f"{name}-4-what-if")
+    everything_open(page)
+    assert cut_off(page) == []
+    assert stumbling_blocks(page) == []
+    assert_clean(page)
+
+
+def everything_open(page):
+    """Unfold whatever can be unfolded, say a verdict, make an error, and open the help."""
+    page.evaluate("document.querySelectorAll('.clinflu-app details').forEach((fold) => { fold.open = true; })")
+    page.locator(".clinflu-card select").first.select_option("unclear")
+    page.locator(".clinflu-card textarea").first.wait_for()
+    page.get_by_label("What to do with them").select_option("edit")
+    page.get_by_label("Recorded variable", exact=True).select_option("time_in_hospital")
+    page.get_by_label("New value of").wait_for()
+    page.get_by_label("Name of a checkpoint").fill("a point to return to")
+    page.get_by_label("Name of a checkpoint").press("Enter")
+    page.get_by_role("button", name="For clinicians").click()
+    page.locator(".clinflu-help img").first.wait_for()
+    page.get_by_role("button", name="Reveal the identifier").click()
+    page.locator(".clinflu-identifier").wait_for()
+    page.get_by_label("Alert from a risk of").fill("0")
+    page.get_by_label("Alert from a risk of").press("Enter")
+    page.locator(".clinflu-error:visible").wait_for()
+    settle(page)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_same_in_jupyterlab(visit, gallery_lab, width):
+    page = visit(width=width, height=HEIGHT, scheme="light")
+    page.goto(f"{gallery_lab.url}/lab/tree/story.ipynb?token={gallery_lab.token}&reset", wait_until="domcontentloaded")
+    page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
+    page.click("text=Run >> nth=0")
+    page.click("li[data-command='runmenu:run-all']")
+    page.wait_for_selector("button.clinflu-row")
+    choose_row(page, 0)
+    open_past_patients(page)
+    open_what_if(page)
+    settle(page)
+    page.wait_for_timeout(300)
+    settle(page)
+    assert cut_off(page) == []
+    assert stumbling_blocks(page, ".clinflu-app") == []
+    picture = page.locator(".clinflu-patient").screenshot(animations="disabled")
+    assert differs(picture, f"lab-{width}-patient") < LARGEST_SHARE
+
+
+def test_the_measures_find_what_they_are_for(visit, gallery):
+    """Each check is shown a fault that it must find."""
+    page = visit(width=1280, height=HEIGHT, scheme="light")
+    page.goto(f"{gallery.url}/?token={gallery.token}", wait_until="commit")
+    page.wait_for_selector("button.clinflu-row")
+    choose_row(page, 0)
+    settle(page)
+    page.evaluate("document.querySelector('.clinflu-patient').style.width = '1500px'")
+    assert any("leaves the window" in one for one in cut_off(page))
+    page.evaluate("document.querySelector('.clinflu-patient').style.width = ''")
+    page.evaluate("document.querySelector('.main-svg text').setAttribute('transform', 'translate(-900, 0)')")
+    assert any("is cut off" in one for one in cut_off(page))
+    page.evaluate("document.querySelector('.clinflu-app').append(document.createElement('input'))")
+    assert [name for name, _ in stumbling_blocks(page)] == ["label"]
+    white = Image.new("RGB", (400, 400), "white")
+    other = white.copy()
+    ImageDraw.Draw(other).rectangle((0, 0, 100, 100), fill="black")
+    assert share_of_difference(white, white) == 0
+    assert share_of_difference(white, other) > LARGEST_SHARE
