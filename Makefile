@@ -4,19 +4,23 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BENCH_VENV := .bench-venv
 
-.PHONY: run test bench app lint help
+.PHONY: run test bench app pictures lint help
 
 help:
 	@echo "make run    install, then trace a wrong prediction of the built-in cohort"
 	@echo "make test   install, then lint, types, import contracts, all tests and notebooks"
 	@echo "make app    install, then open the clinician's page on the built-in cohort"
 	@echo "make bench  install, then the slow measurements"
+	@echo "make pictures install, then take the pictures of the README and of the app's help"
 
 run: $(INSTALLED)
 	@$(BIN)/clinflu run
 
 app: $(INSTALLED)
 	@$(BIN)/clinflu app
+
+pictures: $(INSTALLED)
+	PYTHONPATH=tests $(BIN)/python -m browser.pictures
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

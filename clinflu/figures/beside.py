@@ -8,6 +8,7 @@ from clinflu.figures.style import AXIS_TITLE_PX, layout, signed
 from clinflu.figures.theme import INK, PAPER
 
 ROW_PX = 24
+CHANGE = "Change of the risk, percentage points"
 
 
 def refits(changes_pp: Iterable[float], places: list[int], colour: str | list[str], *, first: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from clinflu.figures.style import figure_text, shorten, signed
 from clinflu.figures.theme import DOWN, UP
 
 SHOWN = 6
-NOTICEABLE = 1e-6  # nats; less is rounding of the refit
+NOTICEABLE = 1e-4  # nats an encounter
 
 
 def consequences_figure(subgroups: pd.DataFrame, *, simulated: bool = False) -> SafeFigure:
@@ -30,8 +30,8 @@ def consequences_figure(subgroups: pd.DataFrame, *, simulated: bool = False) -> 
 def consequences_spec(subgroups: pd.DataFrame, *, simulated: bool) -> Spec:
     """Return :func:`consequences_figure` as plain values."""
     ordered = subgroups.dropna(subset="log_loss_change").sort_values("log_loss_change", ascending=False, kind="stable")
-    worse = ordered[ordered["log_loss_change"] > NOTICEABLE].head(SHOWN)
-    better = ordered[ordered["log_loss_change"] < -NOTICEABLE].tail(SHOWN)
+    worse = ordered[ordered["log_loss_change"] > 0].head(SHOWN)
+    better = ordered[ordered["log_loss_change"] < 0].tail(SHOWN)
     shown = pd.concat([worse, better])
     changes = shown["log_loss_change"].astype(float).tolist()
     labels = [figure_text(shorten(_name(row))) for row in shown.to_dict("records")]
@@ -59,9 +59,9 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def consequences_finding(subgroups: pd.DataFrame) -> str:
-    """Return in one line how many subgroups get worse."""
+    """Return in one line how many subgroups get worse and better, by 0.0001 nats an encounter or more."""
     change = subgroups["log_loss_change"].dropna()
     worse, better = int((change > NOTICEABLE).sum()), int((change < -NOTICEABLE).sum())
     if not worse and not better:
         return "No subgroup gets noticeably worse or better"
-    return f"Of {len(change)} subgroups {worse} get worse and {better} better"
+    return f"Of {len(change)} subgroups {worse} get noticeably worse and {better} noticeably better"

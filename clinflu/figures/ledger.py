@@ -5,7 +5,7 @@ import pandas as pd
 from clinflu.analysis.ledger import Ledger
 from clinflu.analysis.prediction import Prediction
 from clinflu.data.shown import shown_value
-from clinflu.figures.beside import estimates, refits, row_axis, rows_layout
+from clinflu.figures.beside import CHANGE, estimates, refits, row_axis, rows_layout
 from clinflu.figures.config import SafeFigure, Spec
 from clinflu.figures.style import NO_FIT, figure_text, shorten, signed
 from clinflu.figures.theme import DOWN, UP
@@ -35,7 +35,7 @@ def ledger_spec(prediction: Prediction, ledger: Ledger) -> Spec:
     layout = rows_layout(
         figure_text(ledger_finding(ledger)),
         len(lines),
-        "Change of the risk without the group, percentage points",
+        CHANGE,
         simulated=prediction.provenance.simulated,
     )
     layout["yaxis"] = row_axis([_label(ledger, name, line) for name, line in lines.iterrows()])

@@ -8,14 +8,13 @@ from clinflu.analysis.prediction import Prediction
 from clinflu.analysis.pushed import Pushed
 from clinflu.analysis.trace import Trace
 from clinflu.data.pseudonym import Pseudonyms
-from clinflu.figures.beside import estimates, refits, row_axis, rows_layout
+from clinflu.figures.beside import CHANGE, estimates, refits, row_axis, rows_layout
 from clinflu.figures.config import SafeFigure, Spec
 from clinflu.figures.style import figure_text
 from clinflu.figures.theme import DOWN, UP
 
 TOWARD = "Pushed toward the error"
 AGAINST = "Pushed against the error"
-CHANGE = "Change of the risk, percentage points"
 
 
 def removal_figure(trace: Trace, names: Pseudonyms) -> SafeFigure:

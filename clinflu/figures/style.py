@@ -11,6 +11,7 @@ NO_FIT = "no finite fit"
 SIMULATED = "SIMULATED patients"
 LONGEST_LINE = 32
 AXIS_TITLE_PX = 13
+TITLE_TOP_PX = 10
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 
 
@@ -38,11 +39,11 @@ def signed(change: float | None, digits: int = 2) -> str:
 
 def layout(title: str, height: int, *, simulated: bool) -> dict[str, Any]:
     """Return the layout that all figures start from; the title is escaped already, one of invented patients says so."""
-    text = f"{title}<br><b>{SIMULATED}</b>" if simulated else title
-    place = {"x": 0.01, "xanchor": "left", "y": 0.98, "yanchor": "top"}
+    place = {"x": 0.01, "xanchor": "left", "y": 1.0 - TITLE_TOP_PX / height, "yanchor": "top"}
+    below = {"subtitle": {"text": f"<b>{SIMULATED}</b>", "font": {"size": 13}}} if simulated else {}
     return {
         "template": template(),
-        "title": {"text": text, "font": {"size": 15}, **place},
+        "title": {"text": title, "font": {"size": 15}, **place, **below},
         "height": height,
         "margin": {"l": 10, "r": 24, "t": 72 if simulated else 52, "b": 52},
         "font": {"family": FONT, "size": 13, "color": INK},
