@@ -25,6 +25,7 @@ from clinflu.analysis.pair import GroupDecomposition, decomposition, group_decom
 from clinflu.analysis.planted import planted_mistakes
 from clinflu.analysis.prediction import Prediction, at_threshold, prediction
 from clinflu.analysis.pushed import Pushed, pushed, refitted
+from clinflu.analysis.subgroup_support import training_group
 from clinflu.analysis.support import Cuts, Support, support, support_cuts, support_table
 from clinflu.analysis.support_calibration import SupportCalibration, support_calibration
 from clinflu.analysis.trace import Trace, graded, own_frames, proved
@@ -271,6 +272,10 @@ class Audit:
         rows = None if encounters is None else positions(self.study.train_ids, encounters)
         with telling("Refitting without each subgroup", progress) as tell:
             return ledger(self.study, encounter_id, by, rows, tell)
+
+    def training_group(self, variable: str, level: str) -> list[str]:
+        """Return the training encounters of a group by its level as it is shown; see ``analysis.subgroup_support``."""
+        return training_group(self.study, variable, level)
 
     def support(self, encounter_id: str) -> Support:
         """Say how well the training patients support one prediction; see ``analysis.support``."""

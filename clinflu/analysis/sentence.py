@@ -23,6 +23,8 @@ def headline(trace: Trace) -> str:
 
 def chance(trace: Prediction) -> str:
     """Return how surprising the outcome is at this risk."""
+    if not trace.similar_encounters:
+        return "No other audited encounter is there to compare its risk with."
     event = round(trace.similar_event_rate * trace.similar_encounters)
     base = (
         f"Of the {trace.similar_encounters} audited encounters closest in risk, {event} "

@@ -49,7 +49,7 @@ def similar_encounters(study: Study, rows: Rows) -> Similar:
     order = audited[np.argsort(study.margins[audited], kind="stable")]
     margins, outcomes = study.margins[order], study.design.y[order]
     found = [_nearest(margins, order, int(row), float(study.margins[row])) for row in rows]
-    rates = np.array([outcomes[places].mean() for places in found])
+    rates = np.array([outcomes[places].mean() if len(places) else np.nan for places in found])
     counts = np.array([len(places) for places in found])
     happened = np.where(study.design.y[rows] == 1, rates, 1.0 - rates)
     surprising = (happened < SURPRISING_BELOW) & (counts >= FEWEST)
@@ -59,7 +59,7 @@ def similar_encounters(study: Study, rows: Rows) -> Similar:
 def _outside_wilson(risks: Vector, rates: Vector, counts: Rows) -> Flags:
     """Whether a risk is outside the Wilson (1927) interval of a rate: whether its score test rejects at 5 %."""
     z = float(ndtri(0.975))
-    outside: Flags = np.abs(rates - risks) > z * np.sqrt(risks * (1.0 - risks) / counts)
+    outside: Flags = np.abs(rates - risks) > z * np.sqrt(risks * (1.0 - risks) / np.maximum(counts, 1))
     return outside
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from clinflu.data.arrays import Rows, Vector
+from clinflu.data.asking import shortened
 from clinflu.data.design import MISSING
-from clinflu.errors import SingularHessianError
+from clinflu.data.shown import shown
+from clinflu.errors import DataError, SingularHessianError
 from clinflu.influence.group import group_newton
 from clinflu.influence.refit import Change, refit_each_or_nan
 from clinflu.influence.result import Influence
@@ -50,6 +52,36 @@ def training_subgroups(study: Study) -> tuple[TrainingSubgroup, ...]:
             TrainingSubgroup(name, label, level, np.flatnonzero(codes == code)) for code, level in enumerate(levels)
         ]
     return tuple(group for group in found if _can_be_removed(study, group))
+
+
+def removable_groups(study: Study) -> tuple[TrainingSubgroup, ...]:
+    """Return :func:`training_subgroups` with levels as a person sees them; those that look alike are one."""
+    merged: dict[tuple[str, str, str], list[Rows]] = {}
+    for name, (codes, levels) in study.subgroup_codes.items():
+        spec = study.cohort.schema.feature(name)
+        for code, level in enumerate(levels):
+            merged.setdefault((name, spec.label, shown(spec, level)), []).append(np.flatnonzero(codes == code))
+    groups = (TrainingSubgroup(*key, np.sort(np.concatenate(rows))) for key, rows in merged.items())
+    return tuple(group for group in groups if _can_be_removed(study, group))
+
+
+def training_group(study: Study, variable: str, level: str) -> list[str]:
+    """Return the training encounters whose level of a subgroup variable is shown as this one.
+
+    Raises
+    ------
+    DataError
+        There is no such subgroup variable, or no training encounter has that level.
+    """
+    if variable not in study.subgroup_codes:
+        known = ", ".join(study.subgroup_codes) or "none"
+        raise DataError(f"{shortened(variable)} is no subgroup variable of this cohort; there are: {known}")
+    codes, levels = study.subgroup_codes[variable]
+    spec = study.cohort.schema.feature(variable)
+    wanted = [code for code, one in enumerate(levels) if shown(spec, one) == level]
+    if not wanted:
+        raise DataError(f"no training encounter has that level of {variable}; look at its levels")
+    return [str(one) for one in study.train_ids[np.isin(codes, wanted)]]
 
 
 def subgroup_support(study: Study, influence: Influence, strongest: Rows, k: int = SHOWN) -> pd.DataFrame:

@@ -1,9 +1,10 @@
 """The exact calls behind what a panel shows, to be pasted into a notebook."""
 
 from clinflu.audit import Audit
-from clinflu.dashboard.questions import group_query, grouping, other_outcomes, typed_value
+from clinflu.dashboard.questions import grouping, other_outcomes, typed_value
 from clinflu.dashboard.screen import EDIT, RELABEL, Ask, Screen
 from clinflu.data.pseudonym import Pseudonyms
+from clinflu.data.shown import shown
 
 OPENED = "import clinflu\n\naudit = clinflu.Audit.open(FOLDER)  # where clinflu run --save keeps it"
 
@@ -64,11 +65,12 @@ def _encounter(screen: Screen, names: Pseudonyms) -> str:
 
 def _action(asked: Ask, names: Pseudonyms, audit: Audit) -> str:
     if asked.group:
-        return f"clinflu.Remove(query={group_query(*asked.group)!r})"
+        return f"clinflu.Remove(audit.training_group({asked.group[0]!r}, {asked.group[1]!r}))"
     found = [f"audit.find({names.encounter(one)!r})" for one in asked.encounters]
     if asked.action == EDIT:
         value = typed_value(audit, asked.variable, asked.value)
-        return f"clinflu.Edit({found[0]}, {{{asked.variable!r}: {value!r}}})"
+        said = shown(audit.cohort.schema.feature(asked.variable), value) if isinstance(value, str) else value
+        return f"clinflu.Edit({found[0]}, {{{asked.variable!r}: {said!r}}})"
     if asked.action == RELABEL:
         outcomes = other_outcomes(audit, asked.encounters).values()
         pairs = ", ".join(f"{name}: {outcome}" for name, outcome in zip(found, outcomes, strict=True))

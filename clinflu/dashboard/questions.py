@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from keyword import iskeyword
 from math import isfinite, nan
 from typing import Any
 
@@ -16,7 +15,9 @@ from clinflu.dashboard.screen import EDIT, LOW, PAST_PATIENTS, RELABEL, WHAT_IF,
 from clinflu.data.age import age_feature
 from clinflu.data.arrays import Rows
 from clinflu.data.design import MISSING
+from clinflu.data.shown import shown
 from clinflu.errors import DataError
+from clinflu.influence.interval import Interval
 from clinflu.progress import Progress
 
 Key = Hashable
@@ -31,7 +32,7 @@ class Question:
     key : callable
         Screen -> what the answer depends on; None where the screen does not ask.
     answer : callable
-        (audit, screen, progress) -> the answer.
+        (audit, screen, progress, given) -> the answer; given is that to the question ``after``, None without one.
     doing : str
         What is being done, for the status line.
     at_once : bool
@@ -41,7 +42,7 @@ class Question:
     """
 
     key: Callable[[Screen], Key | None]
-    answer: Callable[[Audit, Screen, Progress], Any]
+    answer: Callable[[Audit, Screen, Progress, Any], Any]
     doing: str
     at_once: bool = False
     after: str = ""
@@ -57,12 +58,11 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What a refit changes for everybody: metrics of all and of each subgroup, the interval of this change, warnings."""
+    """What a refit changes for everybody: metrics, the interval of the change for the patient, and warnings."""
 
     everyone: pd.DataFrame
     subgroups: pd.DataFrame
-    low_pp: float
-    high_pp: float
+    interval: Interval
     warnings: tuple[str, ...]
 
 
@@ -75,10 +75,12 @@ def actions(audit: Audit, ask: Ask) -> list[Action]:
         It names nobody, or a value that makes no sense.
     """
     if ask.group:
-        return [Remove(query=group_query(*ask.group))]
+        return [Remove(audit.training_group(*ask.group))]
     if not ask.encounters:
         raise DataError("tick at least one past patient first")
     if ask.action == EDIT:
+        if not ask.variable:
+            raise DataError("choose the variable that is to be recorded otherwise first")
         return [Edit(ask.encounters[0], {ask.variable: typed_value(audit, ask.variable, ask.value)})]
     if ask.action == RELABEL:
         return [Relabel(other_outcomes(audit, ask.encounters))]
@@ -90,19 +92,14 @@ def other_outcomes(audit: Audit, encounters: tuple[str, ...]) -> dict[str, int]:
     return {one: 1 - int(audit.cohort.outcome[one]) for one in encounters}
 
 
-def group_query(variable: str, level: str) -> str:
-    """Return the query that all encounters of a group answer to."""
-    plain = variable.isidentifier() and not iskeyword(variable) and variable != MISSING
-    name = variable if plain else f"`{variable}`"
-    return f"{name} is missing" if level == MISSING else f"{name} == {level!r}"
-
-
 def typed_value(audit: Audit, variable: str, text: str) -> str | float | None:
-    """Return a recorded value as it was typed; empty is not recorded."""
+    """Return a recorded value as it was typed, or chosen as it is shown; empty is not recorded."""
     if not text.strip() or text == MISSING:
         return None
-    if audit.cohort.schema.feature(variable).is_category:
-        return text
+    spec = audit.cohort.schema.feature(variable)
+    if spec.is_category:
+        levels = audit.study.encoder.levels(variable) if audit.study.encoder else ()
+        return next((level for level in levels if shown(spec, level) == text), text)
     try:
         number = float(text.replace(",", "."))
     except ValueError:
@@ -131,7 +128,7 @@ def _of_what_if(screen: Screen) -> Key | None:
     return (asked, screen.encounter_id, screen.threshold) if asked.fewest else (asked, screen.encounter_id)
 
 
-def _changed(audit: Audit, screen: Screen, progress: Progress) -> Changed:
+def _changed(audit: Audit, screen: Screen, progress: Progress, _: object) -> Changed:
     ask = screen.asked
     if ask is None:
         raise DataError("nothing was asked")
@@ -151,8 +148,8 @@ def _complete(refit: Refit) -> Refit:
     return refit
 
 
-def _consequences(audit: Audit, screen: Screen, progress: Progress) -> Consequences | None:
-    refit = _changed(audit, screen, progress).refit
+def _consequences(_: Audit, screen: Screen, progress: Progress, changed: Changed) -> Consequences | None:
+    refit = changed.refit
     if refit is None:
         return None
     progress(1, 4)
@@ -161,7 +158,7 @@ def _consequences(audit: Audit, screen: Screen, progress: Progress) -> Consequen
     subgroups = refit.subgroup_metrics()
     progress(3, 4)
     interval = refit.risk_change_interval_pp(screen.encounter_id)
-    return Consequences(everyone, subgroups, interval.low, interval.high, refit.warnings)
+    return Consequences(everyone, subgroups, interval, refit.warnings)
 
 
 def _toward(audit: Audit, screen: Screen) -> Rows:
@@ -180,38 +177,38 @@ def _tally(audit: Audit, screen: Screen) -> pd.DataFrame | None:
 QUESTIONS: dict[str, Question] = {
     "prediction": Question(
         lambda screen: screen.encounter_id or None,
-        lambda audit, screen, _: audit.prediction(screen.encounter_id),
+        lambda audit, screen, *_: audit.prediction(screen.encounter_id),
         "Explaining the prediction",
         at_once=True,
     ),
     "estimates": Question(
         _of_past,
-        lambda audit, screen, _: audit.past_patients(screen.encounter_id, refit=False),
+        lambda audit, screen, *_: audit.past_patients(screen.encounter_id, refit=False),
         "Estimating the influence of every past patient",
         at_once=True,
     ),
     "shared": Question(
         _of_past,
-        lambda audit, screen, _: shared_groups(audit.study, _toward(audit, screen)),
+        lambda audit, screen, *_: shared_groups(audit.study, _toward(audit, screen)),
         "Counting the groups that past patients belong to",
         at_once=True,
     ),
     "tally": Question(
         lambda screen: (_of_past(screen), screen.by) if _of_past(screen) else None,
-        lambda audit, screen, _: _tally(audit, screen),
+        lambda audit, screen, *_: _tally(audit, screen),
         "Counting the past patients of each group",
         at_once=True,
     ),
     "refits": Question(
         _of_past,
-        lambda audit, screen, progress: audit.past_patients(screen.encounter_id, progress=progress),
+        lambda audit, screen, progress, _: audit.past_patients(screen.encounter_id, progress=progress),
         "Refitting the model without each of the past patients shown",
     ),
     "change": Question(_of_what_if, _changed, "Refitting the model"),
     "consequences": Question(_of_what_if, _consequences, "Looking at what it changes for everyone", after="change"),
     "ledger": Question(
         lambda screen: (_of_past(screen), screen.by) if _of_past(screen) else None,
-        lambda audit, screen, progress: (
+        lambda audit, screen, progress, _: (
             audit.ledger(screen.encounter_id, by, progress=progress) if (by := grouping(audit, screen)) else None
         ),
         "Refitting the model without each group of past patients",
@@ -219,7 +216,7 @@ QUESTIONS: dict[str, Question] = {
     ),
     "support": Question(
         lambda screen: LOW if LOW in screen.chips else None,
-        lambda audit, _, progress: audit.support_table(progress),
+        lambda audit, _, progress, __: audit.support_table(progress),
         "Looking at the support of every prediction",
     ),
 }

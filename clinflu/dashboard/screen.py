@@ -9,6 +9,16 @@ PATIENT, PAST_PATIENTS, WHAT_IF = 1, 2, 3
 REMOVE, RELABEL, EDIT = "remove", "relabel", "edit"
 WORST, HIGHEST, LOWEST, YOUNGEST, OLDEST, BY_NAME = "worst", "highest", "lowest", "youngest", "oldest", "name"
 CHILDREN, OLD, MISSED, ALARM, LOW = "children", "old", "missed", "alarm", "low"
+CHIPS = {CHILDREN: "Children", OLD: "65 and over", MISSED: "Missed", ALARM: "False alarm", LOW: "Low support"}
+SORTS = {
+    WORST: "Worst first",
+    HIGHEST: "Highest risk first",
+    LOWEST: "Lowest risk first",
+    YOUNGEST: "Youngest first",
+    OLDEST: "Oldest first",
+    BY_NAME: "By pseudonym",
+}
+LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +99,8 @@ class Screen:
     asked: Ask | None = None
     verdicts: tuple[Verdict, ...] = ()
     author: str = ""
+
+
+def one_line(text: str) -> str:
+    """Return a name as the page takes it: on one line, without control characters, cut where it is long."""
+    return " ".join("".join(one if one.isprintable() else " " for one in str(text)).split())[:LONGEST_NAME]

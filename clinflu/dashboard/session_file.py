@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING, Any
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.analysis.what_if.actions import combine
 from clinflu.dashboard.questions import actions
-from clinflu.dashboard.screen import EDIT, NOTHING, RELABEL, REMOVE, WHAT_IF, Screen
-from clinflu.dashboard.state import CHIPS, LONGEST_NAME, SORTS, State
+from clinflu.dashboard.screen import (
+    CHIPS,
+    EDIT,
+    LONGEST_NAME,
+    NOTHING,
+    RELABEL,
+    REMOVE,
+    SORTS,
+    WHAT_IF,
+    Screen,
+    one_line,
+)
+from clinflu.dashboard.state import State
 from clinflu.dashboard.worklist import PAGE_ROWS
 from clinflu.errors import StoreError
-from clinflu.verdicts import verdict
 from clinflu.verdicts.verdict import LONGEST_NAME as LONGEST_AUTHOR
 
 if TYPE_CHECKING:
@@ -63,6 +73,8 @@ def open_text(state: State, text: str) -> None:
         if isinstance(error, StoreError):
             raise
         raise StoreError(FOREIGN) from None
+    if any(name != one_line(name) for name in screens):
+        raise StoreError(FOREIGN)
     found = _ids(state, [screen, *screens.values()])
     screen, screens = _resolved(screen, found), {name: _resolved(one, found) for name, one in screens.items()}
     for one in (screen, *screens.values()):
@@ -113,8 +125,6 @@ def _checked(state: State, screen: Screen) -> Screen:
     )
     if not sound:
         raise StoreError(FOREIGN)
-    for one in screen.verdicts:
-        verdict(one.subject, one.encounter, one.says, about=one.about, note=one.note, author=one.author)
     return screen
 
 

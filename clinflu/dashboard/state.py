@@ -1,60 +1,39 @@
 """The one thing in the dashboard that changes: the screen, what was before it, and the answers to what it asks."""
 
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.analysis.prediction import Prediction, at_threshold
-from clinflu.analysis.subgroup_support import TrainingSubgroup, training_subgroups
+from clinflu.analysis.subgroup_support import TrainingSubgroup, removable_groups
 from clinflu.analysis.what_if.actions import combine
 from clinflu.audit import Audit
-from clinflu.dashboard.jobs import Jobs
-from clinflu.dashboard.questions import QUESTIONS, Key, Question, actions
-from clinflu.dashboard.screen import EDIT, NOTHING, PAST_PATIENTS, PATIENT, WHAT_IF, Ask, Screen
+from clinflu.dashboard.answers import FAILED, PROGRESS, READY, STOPPED, WORKING, Answer, Answers, line_of
+from clinflu.dashboard.filing import Filing, joined
+from clinflu.dashboard.questions import actions
+from clinflu.dashboard.screen import (
+    CHIPS,
+    LONGEST_NAME,
+    LOW,
+    NOTHING,
+    PAST_PATIENTS,
+    PATIENT,
+    SORTS,
+    WHAT_IF,
+    Ask,
+    Screen,
+    one_line,
+)
 from clinflu.dashboard.worklist import PAGE_ROWS, Worklist
 from clinflu.data.arrays import Flags
-from clinflu.errors import Cancelled, ClinfluError, DataError
-from clinflu.progress import silent
-from clinflu.verdicts import AccessLog, Subject, Verdict, VerdictStore, new_session, verdict
+from clinflu.errors import DataError
+from clinflu.verdicts import AccessLog, Subject, Verdict, VerdictStore, verdict
 from clinflu.verdicts.verdict import account_name
 
-LOG = logging.getLogger("clinflu.dashboard")
-UNEXPECTED = "That step failed, and nothing was changed. Try it again, or choose another prediction."
-STOPPED = "Stopped; nothing of it was kept."
 KEPT = 500
-LONGEST_NAME = 80
-
-WORKING, READY, FAILED = "working", "ready", "failed"
 SCREEN, STATUS = "screen", "status"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """How far one question is.
-
-    Parameters
-    ----------
-    key : hashable
-        What it is the answer to.
-    status : str
-        ``"working"``, ``"ready"`` or ``"failed"``.
-    value : object
-        Where it is ready.
-    done, total : int
-        Parts of the work, while it goes on.
-    line : str
-        Why there is none, for the user.
-    """
-
-    key: Key
-    status: str
-    value: Any = None
-    done: int = 0
-    total: int = 0
-    line: str = ""
 
 
 class State:
@@ -73,8 +52,6 @@ class State:
     Attributes
     ----------
     screen : Screen
-    answers : dict of str to Answer
-        To the questions of ``QUESTIONS`` that the screen asks; never of another screen.
     checkpoints : dict of str to Screen
     status, error : str
         One line each for the user; never a value of a patient.
@@ -94,20 +71,23 @@ class State:
         self.worklist = Worklist(audit)
         self.role = role
         self.checkpoints: dict[str, Screen] = {}
-        self.answers: dict[str, Answer] = {}
+        self._answers = Answers(audit, self._hear)
         self.status = self.error = ""
         self.stamp = 0
         self.revealed = self.help_open = False
-        self.session = new_session()
-        self._store = store
+        self._filing = Filing(audit.study.fingerprint, store)
         self._access = access
         self._past: list[Screen] = []
         self._future: list[Screen] = []
         self._watchers: list[Callable[[str], None]] = []
-        self._jobs = Jobs()
         self.screen = Screen(threshold=audit.threshold, author=account_name())
 
     # What the screen asks.
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """The answers to the questions of ``QUESTIONS`` that the screen asks, by name; never of another screen."""
+        return self._answers.found
 
     def answer(self, name: str) -> Any:
         """Return the answer to a question of this screen, None where it is not there."""
@@ -129,7 +109,7 @@ class State:
     @cached_property
     def groups(self) -> tuple[TrainingSubgroup, ...]:
         """The groups of past patients that can be left out."""
-        return training_subgroups(self.audit.study)
+        return removable_groups(self.audit.study)
 
     @property
     def is_working(self) -> bool:
@@ -232,8 +212,11 @@ class State:
         self._require_choice()
         if not ask.fewest:
             asked = actions(self.audit, ask)
-            if ask.action == EDIT:  # a typed value may make no sense; whom else it is about comes from the screen
+            if not ask.group:  # a group comes from the list; who was ticked and what was typed may make no sense
                 combine(self.audit.study, asked)
+        failed = self.answers.get("change")
+        if ask == self.screen.asked and failed is not None and failed.status == FAILED:
+            self.try_again()
         self._go(step=WHAT_IF, asked=ask)
 
     def judge(self, subject: Subject, encounter_id: str, says: str, note: str = "") -> None:
@@ -256,9 +239,12 @@ class State:
         )
         return next(found, None)
 
-    def sign(self, author: str) -> None:
-        """Say who says it."""
-        self._go(author=_one_line(author) or account_name())
+    def sign(self, author: str, said: Verdict | None = None) -> None:
+        """Say who says it: a verdict that stands already, and those to come."""
+        name = one_line(author) or account_name()
+        others = tuple(one for one in self.screen.verdicts if one != said)
+        again = () if said is None else (replace(said, author=name),)
+        self._go(author=name, verdicts=(*others, *again))
 
     def reveal(self) -> None:
         """Show the identifier of the chosen encounter, once that is written down."""
@@ -281,17 +267,13 @@ class State:
 
     def stop(self) -> None:
         """Stop all that is still being worked on."""
-        for name, found in list(self.answers.items()):
-            if found.status == WORKING:
-                self._jobs.stop(name)
-                self.answers[name] = Answer(found.key, FAILED, line=STOPPED)
+        self._answers.stop()
         self._say(STOPPED)
         self._tell(SCREEN)
 
     def try_again(self) -> None:
         """Ask again what failed or was stopped."""
-        self.answers = {name: one for name, one in self.answers.items() if one.status != FAILED}
-        self._start_work()
+        self._answers.forget_failures()
         self._tell(SCREEN)
 
     # Back and forth.
@@ -320,7 +302,7 @@ class State:
 
     def keep(self, name: str) -> None:
         """Keep the screen under a name."""
-        text = _one_line(name)
+        text = one_line(name)
         if not text:
             raise DataError("give the checkpoint a name first")
         self.checkpoints[text] = self.screen
@@ -334,8 +316,11 @@ class State:
         self.open(self.checkpoints[name])
 
     def open(self, screen: Screen) -> None:
-        """Go to a whole screen."""
-        self._push(screen)
+        """Go to a whole screen; what was said since then stays said."""
+        order = self.worklist.order(screen, self.low)
+        last = max(-(-len(order) // PAGE_ROWS) - 1, 0)
+        page = screen.page if LOW in screen.chips and self.low is None else min(screen.page, last)
+        self._push(replace(screen, page=page, verdicts=joined(screen.verdicts, self.screen.verdicts)))
 
     # Who watches.
 
@@ -362,7 +347,7 @@ class State:
             try:
                 action(*values)
             except Exception as error:  # noqa: BLE001
-                self._fail(_line_of(error))
+                self._fail(line_of(error))
 
         return run
 
@@ -386,78 +371,14 @@ class State:
 
     def _enter(self, screen: Screen) -> None:
         """Go to a screen: everything that can fail comes first, so that a failure changes nothing."""
-        kept = self._answers_kept(screen)
-        for name, question in QUESTIONS.items():
-            key = question.key(screen)
-            if question.at_once and key is not None and name not in kept:
-                kept[name] = Answer(key, READY, question.answer(self.audit, screen, silent))
-        self._file(screen)
+        found = self._answers.at_once(screen)
+        self._filing.file(self.screen.verdicts, screen.verdicts)
         subject = screen.encounter_id != self.screen.encounter_id
         self.stamp += subject
         self.revealed = self.revealed and not subject
-        self.screen, self.answers, self.error, self.status = screen, kept, "", ""
-        self._start_work()
+        self.screen, self.error, self.status = screen, "", ""
+        self._answers.enter(screen, found)
         self._tell(SCREEN)
-
-    def _answers_kept(self, screen: Screen) -> dict[str, Answer]:
-        """Return the answers that hold on another screen too."""
-        keys = {name: question.key(screen) for name, question in QUESTIONS.items()}
-        return {name: one for name, one in self.answers.items() if one.key == keys[name]}
-
-    def _start_work(self) -> list[str]:
-        """Begin what the screen asks and nothing answers yet; return what was begun."""
-        begun = []
-        for name, question in QUESTIONS.items():
-            key = question.key(self.screen)
-            if name in self.answers:
-                continue
-            self._jobs.stop(name)
-            if key is not None and self._may_start(question):
-                begun.append(name)
-                self._work(name, question, key)
-        return begun
-
-    def _may_start(self, question: Question) -> bool:
-        if not question.after:
-            return True
-        first = self.answers.get(question.after)
-        return first is not None and first.status == READY
-
-    def _work(self, name: str, question: Question, key: Key) -> None:
-        screen = self.screen
-        self.answers[name] = Answer(key, WORKING)
-
-        def finish(value: Any, error: BaseException | None) -> None:
-            line = _line_of(error) if error else ""
-            self.answers[name] = Answer(key, FAILED, line=line) if error else Answer(key, READY, value)
-            self._tell(name)  # before the next work begins, which would take its time from the picture
-            for started in self._start_work():
-                self._tell(started)
-
-        def told(done: int, total: int) -> None:
-            self.answers[name] = replace(self.answers[name], done=done, total=total)
-            self._tell(STATUS)
-
-        self._jobs.start(
-            name, lambda progress: question.answer(self.audit, screen, progress), self.guarded(finish), told
-        )
-
-    def _file(self, screen: Screen) -> None:
-        """Write down which verdicts came and went: all of it or, where that fails, none."""
-        new = [one for one in screen.verdicts if one not in self.screen.verdicts]
-        gone = [one for one in self.screen.verdicts if one not in screen.verdicts]
-        if not new and not gone:
-            return
-        store = self._store = self._store or VerdictStore.of_this_user()
-        about = self.audit.study.fingerprint, self.session
-        steps = [(store.give, store.withdraw, one) for one in new] + [(store.withdraw, store.give, one) for one in gone]
-        for place, (step, _, said) in enumerate(steps):
-            try:
-                step(*about, said)
-            except ClinfluError:
-                for _, back, done in reversed(steps[:place]):
-                    back(*about, done)
-                raise
 
     def _named(self, subject: Subject, encounter_id: str) -> tuple[str, str]:
         here = self.names.encounter(self.screen.encounter_id)
@@ -475,31 +396,10 @@ class State:
         self.status = line
         self._tell(STATUS)
 
+    def _hear(self, what: str) -> None:
+        """Pass on what happened to an answer; what fails on the way is one line for the user."""
+        self.guarded(self._tell)(STATUS if what == PROGRESS else what)
+
     def _tell(self, what: str) -> None:
         for tell in self._watchers:
             tell(what)
-
-
-CHIPS = {"children": "Children", "old": "65 and over", "missed": "Missed", "alarm": "False alarm", "low": "Low support"}
-SORTS = {
-    "worst": "Worst first",
-    "highest": "Highest risk first",
-    "lowest": "Lowest risk first",
-    "youngest": "Youngest first",
-    "oldest": "Oldest first",
-    "name": "By pseudonym",
-}
-
-
-def _line_of(error: BaseException) -> str:
-    """Return one line for the user; of what we did not foresee only the kind is logged."""
-    if isinstance(error, Cancelled):
-        return STOPPED
-    if isinstance(error, ClinfluError):
-        return error.one_line
-    LOG.error("%s in the dashboard", type(error).__name__)
-    return UNEXPECTED
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(one if one.isprintable() else " " for one in str(text)).split())[:LONGEST_NAME]

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from clinflu.dashboard.answers import WORKING
 from clinflu.dashboard.block import Block
 from clinflu.dashboard.nodes import Child, node
 from clinflu.dashboard.questions import QUESTIONS
-from clinflu.dashboard.state import WORKING, State
+from clinflu.dashboard.state import State
 
 
 class StatusLine:

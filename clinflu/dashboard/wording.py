@@ -40,7 +40,7 @@ def alert(before: float, after: float, threshold: float) -> str:
     """Return whether a change of risk crosses the alert threshold."""
     limit = f"the alert threshold of {percent(threshold)}"
     if isnan(after):
-        return "Without them the model cannot be fitted at all."
+        return "After this change the model cannot be fitted at all."
     if (before >= threshold) == (after >= threshold):
         return f"It stays {'above' if after >= threshold else 'below'} {limit}: the same decision."
     if after >= threshold:

@@ -204,7 +204,9 @@ class Worklist:
         frame = self._audit.cohort.frame.iloc[self.rows]
         texts = pd.Series(self._all_names, dtype="str")
         for name in self._audit.cohort.schema.subgroups:
-            texts = texts + " " + frame[name].reset_index(drop=True).astype("str").fillna("")
+            spec, values = self._audit.cohort.schema.feature(name), frame[name].reset_index(drop=True)
+            words = {level: shown(spec, level) for level in values.dropna().unique()}
+            texts = texts + " " + values.map(words).astype("str").fillna("")
         return texts.str.casefold()
 
     @cached_property

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from clinflu.analysis.what_if.everyone import BETTER, FEWEST_JUDGED, WORSE, direction
 from clinflu.data.shown import shown_value
 from clinflu.figures.beside import plain, row_axis, rows_layout
 from clinflu.figures.config import SafeFigure, Spec
@@ -11,7 +12,6 @@ from clinflu.figures.style import figure_text, shorten, signed
 from clinflu.figures.theme import DOWN, UP
 
 SHOWN = 6
-NOTICEABLE = 1e-4  # nats an encounter
 
 
 def consequences_figure(subgroups: pd.DataFrame, *, simulated: bool = False) -> SafeFigure:
@@ -59,9 +59,9 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def consequences_finding(subgroups: pd.DataFrame) -> str:
-    """Return in one line how many subgroups get worse and better, by 0.0001 nats an encounter or more."""
-    change = subgroups["log_loss_change"].dropna()
-    worse, better = int((change > NOTICEABLE).sum()), int((change < -NOTICEABLE).sum())
+    """Return in one line how many subgroups get noticeably worse and better; small ones move by chance."""
+    judged = subgroups.loc[subgroups["n"] >= FEWEST_JUDGED, "log_loss_change"].dropna().map(direction)
+    worse, better = int((judged == WORSE).sum()), int((judged == BETTER).sum())
     if not worse and not better:
-        return "No subgroup gets noticeably worse or better"
-    return f"Of {len(change)} subgroups {worse} get noticeably worse and {better} noticeably better"
+        return f"No subgroup of {FEWEST_JUDGED} or more gets noticeably worse or better"
+    return f"Of {len(judged)} subgroups of {FEWEST_JUDGED} or more, {worse} get worse and {better} better"

@@ -80,6 +80,7 @@ class Verdict:
         if self.about and self.subject == "prediction":
             raise DataError("a verdict on a prediction is about no other prediction; leave it empty")
         _check_text(self)
+        _check_time(self.time)
 
     @classmethod
     def from_row(cls, row: Mapping[str, str]) -> Self:
@@ -162,6 +163,13 @@ def check_name(name: str) -> None:
     """Raise DataError where the name of a person is too long."""
     if len(name) > LONGEST_NAME:
         raise DataError(f"a name holds at most {LONGEST_NAME} characters, not {len(name):,}; shorten it")
+
+
+def _check_time(time: str) -> None:
+    try:
+        datetime.fromisoformat(time)
+    except ValueError:
+        raise DataError("the time of a verdict is a date and time in ISO format") from None
 
 
 def _check_text(given: Verdict) -> None:

@@ -71,7 +71,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        os.environ |= {name: folder for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")}
+        os.environ |= dict.fromkeys(("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), folder)
         Audit.fit(load("simulated")).save(place / "audit")
         port = free_port()
         environment = serve_environment(place / "audit", TOKEN, place / "place")

@@ -5,7 +5,7 @@ import random
 import pytest
 from browser.steps import WATCH, assert_clean, error, screen, settle
 
-from clinflu.dashboard.state import UNEXPECTED
+from clinflu.dashboard.answers import UNEXPECTED
 from clinflu.dashboard.wording import percent, step
 
 pytestmark = pytest.mark.browser

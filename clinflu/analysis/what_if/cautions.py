@@ -3,6 +3,7 @@
 import numpy as np
 
 from clinflu.data.arrays import Flags, Matrix, Vector
+from clinflu.data.shown import shown
 from clinflu.influence.change import Change, rows_after
 from clinflu.influence.training import TrainingRows
 from clinflu.study import Study
@@ -23,7 +24,7 @@ def warnings_after(study: Study, change: Change) -> tuple[str, ...]:
     """
     x, _, weights = rows_after(study.train, change)
     silent = silent_columns(study.train, change)
-    columns = [name for name, says_nothing in zip(study.design.columns, silent, strict=True) if says_nothing]
+    columns = [_shown(study, int(place)) for place in np.flatnonzero(silent)]
     lost = _references(study, study.train.x, study.train.weights) - _references(study, x, weights)
     found = []
     if columns:
@@ -62,8 +63,16 @@ def _references(study: Study, x: Matrix, weights: Vector) -> set[str]:
     for variable, level in study.encoder.references.items():
         places = [place for place, name in enumerate(study.design.variables) if name == variable]
         if places and np.any(weights[(x[:, places] == 0).all(axis=1)] > 0):
-            found.add(f"{variable}={level}")
+            found.add(f"{variable}={shown(study.cohort.schema.feature(variable), level)}")
     return found
+
+
+def _shown(study: Study, place: int) -> str:
+    """Return a column's name as a person may see it: an age over 89 as 90+."""
+    variable, name = study.design.variables[place], study.design.columns[place]
+    if variable not in study.cohort.schema.feature_names or not name.startswith(f"{variable}="):
+        return name
+    return f"{variable}={shown(study.cohort.schema.feature(variable), name.removeprefix(f'{variable}='))}"
 
 
 def _listed(names: list[str]) -> str:

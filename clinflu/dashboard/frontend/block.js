@@ -57,7 +57,7 @@ export default {
       blocks.set(el, model.get("stamp"));
       blankOld(blocks);
     };
-    let said = 0;
+    let said = model.get("heard");
     const say = (act, key, value, box) => {
       said += 1;
       if (box) unheard.set(box, said);
@@ -65,6 +65,7 @@ export default {
     };
     const heard = () => {
       for (const [box, number] of unheard) {
+        if (!box.isConnected) unheard.delete(box);
         if (!el.contains(box) || number > model.get("heard")) continue;
         unheard.delete(box);
         if (box !== document.activeElement || box.type === "checkbox" || box.tagName === "SELECT") fill(box);
@@ -128,6 +129,7 @@ export default {
       model.off("change:heard", heard);
       model.off("change:arrivals", arrive);
       model.off("msg:custom", told);
+      clearTimeout(typing);
       unfollow();
       charts.end();
       blocks.delete(el);

@@ -100,7 +100,7 @@ class Charts {
       held.chart.style.visibility = "";
       held.chart.dataset.drawn = "";
     } catch {
-      held.failed.hidden = false;
+      held.failed.hidden = held.figure !== wanted;
     }
   }
 

@@ -20,7 +20,7 @@ function still(panel) {
     box.querySelectorAll("option").forEach((option) => option.toggleAttribute("selected", option.value === boxes[place].value));
     if (box.tagName === "TEXTAREA") box.textContent = boxes[place].value;
   });
-  copy.querySelectorAll(".clinflu-tools, button:not(.clinflu-row, .clinflu-chip)").forEach((tool) => tool.remove());
+  copy.querySelectorAll(".clinflu-tools, .clinflu-identifier, button:not(.clinflu-row, .clinflu-chip)").forEach((tool) => tool.remove());
   return copy;
 }
 

@@ -6,9 +6,10 @@ import pandas as pd
 
 from clinflu.analysis.carriers import Carrier
 from clinflu.analysis.prediction import Prediction
+from clinflu.dashboard.answers import WORKING
 from clinflu.dashboard.nodes import Child, Node, node
 from clinflu.dashboard.panels.verdicts import verdict_box
-from clinflu.dashboard.state import WORKING, State
+from clinflu.dashboard.state import State
 from clinflu.dashboard.wording import outcome, points, step
 from clinflu.data.shown import shown
 from clinflu.verdicts import RECORD

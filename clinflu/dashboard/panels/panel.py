@@ -37,6 +37,7 @@ class TreePanel:
 
     def __init__(self, state: State, page: str) -> None:
         self._state = state
+        self._page = page
         self.widget = Block(page, state.acting(self._receive))
         self.widget.add_class("clinflu-place")
         state.watch(self._hear)

@@ -12,7 +12,7 @@ from clinflu.analysis.sentence import together_words
 from clinflu.dashboard.nodes import Child, Node, chart, node, paragraphs, table
 from clinflu.dashboard.panels.cards import cards
 from clinflu.dashboard.panels.panel import TreePanel, nothing_chosen
-from clinflu.dashboard.panels.verdicts import judge, note
+from clinflu.dashboard.panels.verdicts import judge, note, sign
 from clinflu.dashboard.panels.working import progress_bar
 from clinflu.dashboard.python_text import past_calls
 from clinflu.dashboard.questions import grouping
@@ -20,7 +20,7 @@ from clinflu.dashboard.screen import PAST_PATIENTS, WHAT_IF
 from clinflu.dashboard.wording import percent, points
 from clinflu.data.shown import shown
 from clinflu.figures.ledger import ledger_spec
-from clinflu.figures.removal import AGAINST, TOWARD, removal_spec
+from clinflu.figures.removal import column_names, removal_spec
 
 AT_FIRST = 5
 LOWERED = "What they taught lowered this risk: without them it would be higher."
@@ -71,7 +71,7 @@ class PastPatients(TreePanel):
             "again": lambda *_: state.try_again(),
             "judge": lambda key, value: judge(state, key, value),
             "note": lambda key, value: note(state, key, value),
-            "sign": lambda _, value: state.sign(str(value)),
+            "sign": lambda key, value: sign(state, key, value),
         }
 
     @property
@@ -96,7 +96,8 @@ class PastPatients(TreePanel):
 
     def _column(self, found: Pushed, *, toward: bool) -> Node:
         patients = found.toward_error if toward else found.against
-        head, tone = (TOWARD, "toward") if toward else (AGAINST, "against")
+        names = column_names(self._state.prediction)
+        head, tone = (names[0], "toward") if toward else (names[1], "against")
         lead = LOWERED if bool(self._state.prediction.outcome) == toward else RAISED
         made = cards(self._state, patients, refitted=found.together is not None)
         empty = None if made else node("p", "No past patient did.", class_="clinflu-empty")
@@ -136,11 +137,11 @@ class PastPatients(TreePanel):
             return node("p", "This cohort names no subgroups.", class_="clinflu-note")
         schema = self._state.audit.cohort.schema
         options = [node("option", schema.feature(one).label, value=one, selected=one == by) for one in schema.subgroups]
-        choice = node("select", options, id="clinflu-by", act="by")
+        choice = node("select", options, id=f"{self._page}-by", act="by")
         ledger: Ledger | None = self._state.answer("ledger")
         return [
             node("h3", "Which groups of past patients does it lean on?"),
-            node("div", node("label", "Group by", for_="clinflu-by"), choice, class_="clinflu-line"),
+            node("div", node("label", "Group by", for_=f"{self._page}-by"), choice, class_="clinflu-line"),
             progress_bar(self._state, "ledger"),
             self._ledger(by, ledger) if ledger else self._counts(by),
         ]

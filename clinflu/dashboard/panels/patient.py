@@ -7,7 +7,7 @@ from clinflu.analysis.prediction import Prediction
 from clinflu.analysis.sentence import carried, chance, what_happened
 from clinflu.dashboard.nodes import Child, Node, chart, node, paragraphs, table
 from clinflu.dashboard.panels.panel import TreePanel, nothing_chosen
-from clinflu.dashboard.panels.verdicts import judge, note, verdict_box
+from clinflu.dashboard.panels.verdicts import judge, note, sign, verdict_box
 from clinflu.dashboard.python_text import prediction_calls
 from clinflu.dashboard.screen import PATIENT
 from clinflu.dashboard.wording import interval, percent, points
@@ -37,6 +37,7 @@ class Patient(TreePanel):
             self._who(encounter_id, prediction),
             _risk(prediction),
             paragraphs(carried(prediction), chance(prediction), *_low_support(prediction)),
+            node("p", f"The interval: {prediction.interval.method}.", class_="clinflu-note"),
             self._numbers(prediction),
             self._notes(prediction),
             self._onward(),
@@ -56,7 +57,7 @@ class Patient(TreePanel):
             "reveal": lambda *_: state.hide() if state.revealed else state.reveal(),
             "judge": lambda key, value: judge(state, key, value),
             "note": lambda key, value: note(state, key, value),
-            "sign": lambda _, value: state.sign(str(value)),
+            "sign": lambda key, value: sign(state, key, value),
         }
 
     def _who(self, encounter_id: str, prediction: Prediction) -> Node:
@@ -74,7 +75,7 @@ class Patient(TreePanel):
         support = prediction.support
         return node(
             "p",
-            f"Margin {prediction.margin:+.4f} log-odds; interval by {prediction.interval.method}; effective number of "
+            f"Margin {prediction.margin:+.4f} log-odds; effective number of "
             f"patients {prediction.concentration:,.1f}; leverage {support.leverage:.4g}.",
             class_="clinflu-note",
         )

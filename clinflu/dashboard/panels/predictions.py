@@ -7,8 +7,7 @@ from clinflu.analysis.mistakes import FALSE_ALARM, MISSED, RIGHT
 from clinflu.dashboard.nodes import Child, Node, node, table
 from clinflu.dashboard.panels.panel import TreePanel
 from clinflu.dashboard.python_text import list_calls
-from clinflu.dashboard.screen import CHILDREN, LOW, OLD
-from clinflu.dashboard.state import CHIPS, SORTS
+from clinflu.dashboard.screen import CHILDREN, CHIPS, LOW, OLD, OLDEST, SORTS, YOUNGEST
 from clinflu.dashboard.wording import in_words, percent
 from clinflu.dashboard.worklist import PAGE_ROWS, Listed, Meaning
 from clinflu.data.age import age_feature, child_words, over_65_words
@@ -69,14 +68,14 @@ class Predictions(TreePanel):
         box = node(
             "input",
             type="number",
-            id="clinflu-threshold",
+            id=f"{self._page}-threshold",
             value=f"{PERCENT * screen.threshold:.1f}",
             min="0.1",
             max="99.9",
             step="0.1",
             act="threshold",
         )
-        label = node("label", "Alert from a risk of", for_="clinflu-threshold")
+        label = node("label", "Alert from a risk of", for_=f"{self._page}-threshold")
         words = node("p", threshold_words(meaning, screen.threshold, self._label), class_="clinflu-meaning")
         return node("div", node("div", label, box, node("span", "%"), class_="clinflu-line"), words)
 
@@ -119,7 +118,7 @@ class Predictions(TreePanel):
         search = node(
             "input",
             type="search",
-            id="clinflu-search",
+            id=f"{self._page}-search",
             value=screen.search,
             placeholder="age, diagnosis, E-…",
             autocomplete="off",
@@ -128,16 +127,18 @@ class Predictions(TreePanel):
             live=True,
             maxlength="80",
         )
-        options = [node("option", words, value=how, selected=how == screen.sort) for how, words in SORTS.items()]
-        sort = node("select", options, id="clinflu-sort", act="sort")
-        return node(
-            "div",
-            node("label", "Search", for_="clinflu-search"),
-            search,
-            node("label", "Order", for_="clinflu-sort"),
-            sort,
-            class_="clinflu-line",
-        )
+        options = [
+            node("option", words, value=how, selected=how == screen.sort) for how, words in self._orders().items()
+        ]
+        sort = node("select", options, id=f"{self._page}-sort", act="sort")
+        found = node("span", node("label", "Search", for_=f"{self._page}-search"), search, class_="clinflu-line")
+        order = node("span", node("label", "Order", for_=f"{self._page}-sort"), sort, class_="clinflu-line")
+        return node("div", found, order, class_="clinflu-line")
+
+    def _orders(self) -> dict[str, str]:
+        """Return the orders on offer; those by age only where an age is recorded."""
+        without = () if self._state.worklist.age else (YOUNGEST, OLDEST)
+        return {how: words for how, words in SORTS.items() if how not in without}
 
     def _table(self, encounter_id: str) -> Node:
         lines = self._window

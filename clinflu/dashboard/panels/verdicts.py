@@ -61,6 +61,11 @@ def note(state: State, key: str, value: Any) -> None:
     state.judge(subject, encounter_id, said.says, str(value))
 
 
+def sign(state: State, key: str, value: Any) -> None:
+    """Take a name from the page: who says the verdict that the key names."""
+    state.sign(str(value), state.verdict_of(*_subject(state, key)))
+
+
 def _subject(state: State, key: str) -> tuple[Subject, str]:
     subject, _, name = key.partition(" ")
     if subject == "prediction":

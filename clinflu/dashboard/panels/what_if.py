@@ -8,19 +8,20 @@ import pandas as pd
 
 from clinflu.analysis.flip_set import FlipSet
 from clinflu.analysis.what_if import Refit
+from clinflu.analysis.what_if.everyone import Group, direction, everyone, own_group
+from clinflu.dashboard.answers import READY
 from clinflu.dashboard.nodes import Child, Node, chart, node, paragraphs, table
-from clinflu.dashboard.panels.everyone import Group, everyone, own_group
 from clinflu.dashboard.panels.panel import TreePanel, nothing_chosen
 from clinflu.dashboard.panels.working import progress_bar
 from clinflu.dashboard.python_text import what_if_calls
 from clinflu.dashboard.questions import Changed, Consequences, grouping
 from clinflu.dashboard.screen import EDIT, RELABEL, REMOVE, WHAT_IF, Ask
-from clinflu.dashboard.state import READY
 from clinflu.dashboard.wording import alert, count, percent, points, step
 from clinflu.data.design import MISSING
 from clinflu.data.shown import shown
 from clinflu.errors import DataError
 from clinflu.figures.consequences import consequences_spec
+from clinflu.influence.interval import Interval
 from clinflu.influence.result import PERCENT
 
 NAMED = 20
@@ -115,9 +116,8 @@ class WhatIf(TreePanel):
             levels = audit.study.encoder.levels(spec.name) if audit.study.encoder else ()
             choices = [node("option", "not recorded", value="", selected=not screen.value)]
             choices += [
-                node("option", shown(spec, level), value=level, selected=level == screen.value)
-                for level in levels
-                if level != MISSING
+                node("option", level, value=level, selected=level == screen.value)
+                for level in dict.fromkeys(shown(spec, one) for one in levels if one != MISSING)
             ]
             return [*made, node("select", choices, act="value", aria_label=f"New value of {spec.label}")]
         unit = f", {spec.unit}" if spec.unit else ""
@@ -133,11 +133,11 @@ class WhatIf(TreePanel):
         return [*made, box]
 
     def _group(self) -> Node:
-        screen, schema = self._state.screen, self._state.audit.cohort.schema
+        screen = self._state.screen
         by_variable: dict[str, list[Node]] = {}
         for place, group in enumerate(self._groups):
             events = f"{len(group.rows):,} in training"
-            text = f"{shown(schema.feature(group.variable), group.level)} ({events})"
+            text = f"{group.level} ({events})"
             chosen = screen.group == (group.variable, group.level)
             by_variable.setdefault(group.label, []).append(node("option", text, value=str(place), selected=chosen))
         choices = [node("option", "choose a group", value="", selected=not screen.group)]
@@ -197,13 +197,13 @@ class WhatIf(TreePanel):
         before, after = refit.risk_before(encounter_id), refit.risk_after(encounter_id)
         change = refit.risk_change_pp(encounter_id)
         known: Consequences | None = self._state.answer("consequences")
-        reach = f"; 95 % interval of the change {points(known.low_pp)} to {points(known.high_pp)}" if known else ""
+        reach = _reach(known.interval) if known else ""
         return [
             node("p", done_words(refit), class_="clinflu-note"),
             node("p", "This patient: ", node("span", step(before, change), class_="clinflu-risk")),
             node("p", f"{points(change, 2)} percentage points, refitted{reach}."),
             node("p", alert(before, after, self._state.screen.threshold)),
-            paragraphs(*(known.warnings if known else ()), class_="clinflu-note"),
+            paragraphs(*(_cautions(known) if known else ()), class_="clinflu-note"),
         ]
 
     def _others(self, encounter_id: str, refit: Refit) -> Child:
@@ -254,6 +254,17 @@ def _found(found: FlipSet, names: Any) -> Node:
     return node("div", paragraphs(found.words, found.summary, who), class_="clinflu-found")
 
 
+def _reach(interval: Interval) -> str:
+    level = f"{PERCENT * interval.level:.0f} %"
+    return f"; {level} interval of the change {points(interval.low)} to {points(interval.high)}"
+
+
+def _cautions(known: Consequences) -> tuple[str, ...]:
+    """Return what limits the numbers: how the interval was made, and what is odd about the refitted model."""
+    alone = "The tables below carry no interval: small groups move by chance."
+    return (f"The interval: {known.interval.method}.", alone, *known.warnings)
+
+
 def done_words(refit: Refit) -> str:
     """Return in words what was done before the refit."""
     done = {
@@ -284,7 +295,6 @@ def _worst_first(subgroups: pd.DataFrame) -> pd.DataFrame:
 def _subgroup_row(row: dict[str, Any], state: Any) -> tuple[str, ...]:
     spec = state.audit.cohort.schema.feature(row["variable"])
     change = row["log_loss_change"]
-    direction = "worse" if change > 0 else "better" if change < 0 else "no other"
     return (
         f"{row['label']}: {shown(spec, row['level'])}",
         f"{int(row['n']):,}",
@@ -292,7 +302,7 @@ def _subgroup_row(row: dict[str, Any], state: Any) -> tuple[str, ...]:
         f"{percent(row['mean_risk_before'])} → {percent(row['mean_risk_after'])}",
         f"{row['log_loss_before']:.4f} → {row['log_loss_after']:.4f}",
         points(change, 5),
-        direction,
+        direction(change),
     )
 
 

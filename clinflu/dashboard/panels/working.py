@@ -1,8 +1,9 @@
 """How far a question is, and what to do where it failed."""
 
+from clinflu.dashboard.answers import FAILED, WORKING
 from clinflu.dashboard.nodes import Child, node
 from clinflu.dashboard.questions import QUESTIONS
-from clinflu.dashboard.state import FAILED, WORKING, State
+from clinflu.dashboard.state import State
 
 
 def progress_bar(state: State, name: str) -> Child:

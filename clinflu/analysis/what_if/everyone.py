@@ -10,7 +10,16 @@ from clinflu.data.arrays import Rows
 from clinflu.data.shown import shown
 from clinflu.model.logistic import risk, row_loss
 
-NOTICEABLE_LOSS = 1e-6  # nats; less is rounding of the refit
+NOTICEABLE_LOSS = 1e-4  # nats
+FEWEST_JUDGED = 30
+WORSE, BETTER, ALIKE = "worse", "better", "about the same"
+
+
+def direction(change: float) -> str:
+    """Return whether a change of loss, nats, is noticeably worse or better; under 0.0001 it is neither."""
+    if change > NOTICEABLE_LOSS:
+        return WORSE
+    return BETTER if change < -NOTICEABLE_LOSS else ALIKE
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,7 @@ class Group:
     alerts_before, alerts_after : int
         At the threshold.
     worse, better : int
-        How many are predicted worse and better after the refit, by the loss of what happened.
+        How many are predicted noticeably worse and better after the refit, by the loss of what happened.
     """
 
     label: str
