@@ -1,7 +1,7 @@
 """What a clinician says of a prediction, or of a past record that taught it: one vocabulary everywhere."""
 
-import getpass
 import os
+import pwd
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -152,11 +152,15 @@ def one_line(text: str) -> str:
 
 
 def account_name() -> str:
-    """Return the name of the account that this program runs under, or its number where it has no name."""
+    """Return the name of the account that this program runs under, or its number where it has no name.
+
+    The environment is not asked: anybody can say there to be somebody else.
+    """
+    number = os.geteuid()
     try:
-        return one_line(getpass.getuser())[:LONGEST_NAME] or f"uid {os.getuid()}"
-    except (ImportError, KeyError, OSError):
-        return f"uid {os.getuid()}"
+        return one_line(pwd.getpwuid(number).pw_name)[:LONGEST_NAME] or f"uid {number}"
+    except KeyError:
+        return f"uid {number}"
 
 
 def check_name(name: str) -> None:

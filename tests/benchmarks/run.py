@@ -22,6 +22,7 @@ from diagnostics import diagnostics_rows
 from fits import fit_rows, memory_rows
 from flipsets import flipset_rows
 from influences import influence_rows
+from journeys import journey_rows
 from peers import PeerError, Peers
 from planted import planted_refit_rows, planted_rows
 from problems import Problem, case_study_problem, case_study_test_rows, uci_audit, uci_problem
@@ -110,6 +111,7 @@ MEASUREMENTS = {
     "visitors": Measurement(lambda bench: served_rows(bench.audit)),
     "clicks": Measurement(lambda bench: click_rows(bench.audit)),
     "windows": Measurement(lambda bench: window_rows(), needs_table=False),  # noqa: ARG005
+    "journeys": Measurement(lambda bench: journey_rows(), needs_table=False),  # noqa: ARG005
 }
 
 

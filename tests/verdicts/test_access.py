@@ -1,15 +1,16 @@
 """Whoever sees an identifier is written down first; where that fails, nobody sees it."""
 
 import fcntl
-import getpass
 import json
 import os
+import pwd
 import resource
 import stat
 import subprocess
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,7 +49,7 @@ def refused(log):
 
 
 def test_each_reveal_is_one_line_with_who_when_and_which(log, path, monkeypatch):
-    monkeypatch.setattr(getpass, "getuser", lambda: "nurse")
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_name="nurse"))
     log.record(NAME, "Dr A")
     log.record(NAME)
     first, second = lines(path)

@@ -1,8 +1,9 @@
 """A verdict holds words of the vocabulary, a pseudonym and plain text, and nothing else."""
 
-import getpass
+import pwd
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -90,16 +91,17 @@ def test_the_time_is_utc_to_the_second():
 
 
 def test_without_an_author_it_is_the_user_of_the_account(monkeypatch):
-    monkeypatch.setattr(getpass, "getuser", lambda: "nurse")
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_name="nurse"))
+    monkeypatch.setenv("LOGNAME", "somebody else")
     assert on_prediction(author=" \n").author == "nurse"
 
 
 def test_an_account_without_a_name_is_known_by_its_number(monkeypatch):
-    def nameless():
+    def nameless(_):
         raise KeyError("no such uid")
 
-    monkeypatch.setattr(getpass, "getuser", nameless)
-    monkeypatch.setattr("os.getuid", lambda: 4711)
+    monkeypatch.setattr(pwd, "getpwuid", nameless)
+    monkeypatch.setattr("os.geteuid", lambda: 4711)
     assert account_name() == "uid 4711"
 
 
