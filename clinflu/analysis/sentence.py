@@ -92,6 +92,28 @@ def together_words(trace: Prediction, together: Together, shared: str = "", lean
     return f"No few patients explain it: {still}{leaning}."
 
 
+def group_words(trace: Prediction, line: pd.Series, group: str) -> str:
+    """Return what the model learned from a whole group of past encounters, and the risk without them.
+
+    Parameters
+    ----------
+    trace : Prediction
+    line : Series
+        Of a :class:`clinflu.analysis.ledger.Ledger`, by one variable.
+    group : str
+        The variable and the level, as a person sees them.
+    """
+    encounters, events = int(line["encounters"]), int(line["events"])
+    learned = (
+        f"It learned from {encounters:,} past encounters of {group}, of whom {events:,} "
+        f"({_percent(events / max(encounters, 1))}) were {trace.outcome_label}"
+    )
+    change = float(line["risk_change_refit_pp"])
+    if isnan(change):
+        return f"{learned}; without them the model cannot be fitted at all."
+    return f"{learned}; without them it would say {_percent(trace.risk + change / PERCENT)}."
+
+
 def _decision(trace: Prediction, refitted: float) -> str:
     """Say whether the change of risk would change the decision."""
     if (refitted >= trace.threshold) == (trace.risk >= trace.threshold):

@@ -46,6 +46,7 @@ class Block(anywidget.AnyWidget):  # type: ignore[misc]
     stamp = traitlets.Int(0).tag(sync=True)
     arrivals = traitlets.Int(0).tag(sync=True)
     heard = traitlets.Int(0).tag(sync=True)
+    part = traitlets.Unicode("").tag(sync=True)
     config = traitlets.Dict({**SAFE_CONFIG, "displayModeBar": False}).tag(sync=True)
     dark = traitlets.Dict(DARK_FOR_LIGHT).tag(sync=True)
 
@@ -70,9 +71,11 @@ class Block(anywidget.AnyWidget):  # type: ignore[misc]
         """What is shown, as :meth:`clinflu.dashboard.nodes.Node.plain` gives it."""
         return self.node.plain()
 
-    def arrive(self) -> None:
-        """Lead the reader here."""
-        self.arrivals += 1
+    def arrive(self, at: str = "") -> None:
+        """Lead the reader here: to the heading, or as little as needed to a part of it, by its class."""
+        with self.hold_sync():
+            self.part = at
+            self.arrivals += 1
 
     def download(self, name: str, text: str) -> None:
         """Hand the user a file."""

@@ -34,7 +34,7 @@ class Question:
     answer : callable
         (audit, screen, progress, given) -> the answer; given is that to the question ``after``, None without one.
     doing : str
-        What is being done, for the status line.
+        What is being done, in words; see :func:`doing`.
     at_once : bool
         Whether the answer is there within a fifth of a second, so that nobody waits.
     after : str
@@ -172,6 +172,15 @@ def _tally(audit: Audit, screen: Screen) -> pd.DataFrame | None:
     parts = {"toward": found.toward_error, "against": found.against}
     rows = {name: audit.study.training_positions(part.index) for name, part in parts.items()}
     return tally(audit.study, by, rows) if by else None
+
+
+SEARCHING = "Searching the fewest past patients that would change the decision"
+
+
+def doing(name: str, screen: Screen) -> str:
+    """Return in words what is being done for a question."""
+    searches = name == "change" and screen.asked is not None and screen.asked.fewest
+    return f"{SEARCHING if searches else QUESTIONS[name].doing} …"
 
 
 QUESTIONS: dict[str, Question] = {

@@ -10,6 +10,7 @@ REMOVE, RELABEL, EDIT = "remove", "relabel", "edit"
 WORST, HIGHEST, LOWEST, YOUNGEST, OLDEST, BY_NAME = "worst", "highest", "lowest", "youngest", "oldest", "name"
 CHILDREN, OLD, MISSED, ALARM, LOW = "children", "old", "missed", "alarm", "low"
 CHIPS = {CHILDREN: "Children", OLD: "65 and over", MISSED: "Missed", ALARM: "False alarm", LOW: "Low support"}
+EXCLUSIVE = ((CHILDREN, OLD), (MISSED, ALARM))  # nobody is both
 SORTS = {
     WORST: "Worst first",
     HIGHEST: "Highest risk first",

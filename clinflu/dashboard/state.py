@@ -15,6 +15,7 @@ from clinflu.dashboard.filing import Filing, joined
 from clinflu.dashboard.questions import actions
 from clinflu.dashboard.screen import (
     CHIPS,
+    EXCLUSIVE,
     LONGEST_NAME,
     LOW,
     NOTHING,
@@ -154,7 +155,8 @@ class State:
         """List only those for whom this holds, or no longer only those."""
         if chip not in CHIPS:
             raise DataError("there is no such filter; choose one of those shown")
-        on = self.screen.chips
+        others = {one for pair in EXCLUSIVE if chip in pair for one in pair if one != chip}
+        on = [one for one in self.screen.chips if one not in others]
         self._go(chips=tuple(one for one in CHIPS if (one in on) != (one == chip)), page=0)
 
     def clear_filters(self) -> None:
@@ -239,9 +241,9 @@ class State:
         )
         return next(found, None)
 
-    def sign(self, author: str, said: Verdict | None = None) -> None:
-        """Say who says it: a verdict that stands already, and those to come."""
-        name = one_line(author) or account_name()
+    def sign(self, author: str, subject: Subject, encounter_id: str) -> None:
+        """Say who says it: the verdict that stands there, and those to come."""
+        name, said = one_line(author) or account_name(), self.verdict_of(subject, encounter_id)
         others = tuple(one for one in self.screen.verdicts if one != said)
         again = () if said is None else (replace(said, author=name),)
         self._go(author=name, verdicts=(*others, *again))

@@ -5,7 +5,7 @@ from typing import Any
 from clinflu.dashboard.answers import WORKING
 from clinflu.dashboard.block import Block
 from clinflu.dashboard.nodes import Child, node
-from clinflu.dashboard.questions import QUESTIONS
+from clinflu.dashboard.questions import doing
 from clinflu.dashboard.state import State
 
 
@@ -29,7 +29,7 @@ class StatusLine:
 
     def _working(self) -> str:
         names = [name for name, one in self._state.answers.items() if one.status == WORKING]
-        return f"{QUESTIONS[names[0]].doing} …" if names else ""
+        return doing(names[0], self._state.screen) if names else ""
 
     def _bar(self) -> Child:
         working = [one for one in self._state.answers.values() if one.status == WORKING]

@@ -66,6 +66,9 @@ class Listed:
     kind : str
     surprising : bool
         Whether what happened is surprising at this risk.
+    risk_differs : bool
+        Whether patients at this risk had another rate of events than the risk says, beyond chance, on the side of
+        the mistake.
     age : str
         As a person sees it; empty where no age is recorded.
     """
@@ -76,6 +79,7 @@ class Listed:
     outcome: int
     kind: str
     surprising: bool
+    risk_differs: bool
     age: str
 
 
@@ -147,6 +151,8 @@ class Worklist:
         if not len(places):
             return ()
         similar = similar_encounters(self._audit.study, self.rows[places])
+        low = self.risk[places] < similar.event_rate
+        differs = similar.rate_differs & (low == (self.outcome[places] == 1))
         ages = [""] * len(places)
         if self.age is not None:
             ages = [shown(self.age, one) for one in self._audit.cohort.frame[self.age.name].iloc[self.rows[places]]]
@@ -159,6 +165,7 @@ class Worklist:
                 outcome=int(self.outcome[place]),
                 kind=str(kind[place]),
                 surprising=bool(similar.surprising[row]),
+                risk_differs=bool(differs[row]),
                 age=ages[row],
             )
             for row, place in enumerate(places)

@@ -73,12 +73,15 @@ def test_undo_and_redo_return_to_the_same_screen(clinician):
     before = screen(clinician)
     clinician.get_by_label("Tick E-").first.uncheck()
     clinician.get_by_text("The past patients that you ticked (1)").wait_for()
+    settle(clinician)
     after = screen(clinician)
     clinician.get_by_role("button", name="Undo").click()
     clinician.get_by_text("The past patients that you ticked (2)").wait_for()
+    settle(clinician)
     assert screen(clinician) == before
     clinician.get_by_role("button", name="Redo").click()
     clinician.get_by_text("The past patients that you ticked (1)").wait_for()
+    settle(clinician)
     assert screen(clinician) == after
 
 
@@ -117,7 +120,7 @@ def test_an_error_is_one_sentence_and_the_page_goes_on(clinician):
     box.fill("200")
     box.press("Enter")
     clinician.locator(".clinflu-error:visible").wait_for()
-    assert "no risk" in error(clinician)
+    assert "a percentage from 0.1 to 99.9" in error(clinician)
     choose_row(clinician, 2)
     assert error(clinician) == ""
 

@@ -65,7 +65,7 @@ class Served:
     @property
     def kernels(self):
         """Those whose parent is no server: they were forked."""
-        return [one for one in self.family if one.ppid() not in (self.process.pid, os.getpid())]
+        return [one for one in self.family if parent_of(one) not in (None, self.process.pid, os.getpid())]
 
     @property
     def family(self):
@@ -119,6 +119,14 @@ def wait_until(reached, limit_s):
     while not reached():
         assert time.monotonic() < end, "it took too long"
         time.sleep(0.1)
+
+
+def parent_of(process):
+    """Return the number of the parent, None where the process ended while it was looked at."""
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def is_gone(process):

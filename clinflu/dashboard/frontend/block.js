@@ -68,7 +68,7 @@ export default {
         if (!box.isConnected) unheard.delete(box);
         if (!el.contains(box) || number > model.get("heard")) continue;
         unheard.delete(box);
-        if (box !== document.activeElement || box.type === "checkbox" || box.tagName === "SELECT") fill(box);
+        if (box !== document.activeElement || box.dataset.live === undefined) fill(box);
       }
     };
 
@@ -107,6 +107,8 @@ export default {
       if (content.type === "download") save(new Blob([content.text], { type: "application/json" }), content.name);
     };
     const arrive = () => {
+      const part = model.get("part") && el.querySelector(model.get("part"));
+      if (part) return part.scrollIntoView({ block: part.offsetHeight > innerHeight ? "start" : "nearest", behavior: "instant" });
       const heading = el.closest(".clinflu-panel")?.querySelector("[data-heading]") ?? el.querySelector("[data-heading]");
       heading?.focus({ preventScroll: true });
       heading?.scrollIntoView({ block: "start", behavior: "instant" });

@@ -8,7 +8,7 @@ import pandas as pd
 from clinflu.analysis.check.grades import grade_of_singles
 from clinflu.analysis.ledger import Ledger
 from clinflu.analysis.pushed import Pushed
-from clinflu.analysis.sentence import together_words
+from clinflu.analysis.sentence import group_words, together_words
 from clinflu.dashboard.nodes import Child, Node, chart, node, paragraphs, table
 from clinflu.dashboard.panels.cards import cards
 from clinflu.dashboard.panels.panel import TreePanel, nothing_chosen
@@ -49,6 +49,7 @@ class PastPatients(TreePanel):
         found = self._found
         return [
             self._explained(found),
+            self._own_group(),
             self._tallied(),
             node("div", self._column(found, toward=True), self._column(found, toward=False), class_="clinflu-beside"),
             self._grade(found),
@@ -84,6 +85,16 @@ class PastPatients(TreePanel):
         if found.together is None:
             return progress_bar(self._state, "refits")
         return node("p", together_words(self._state.prediction, found.together), class_="clinflu-headline")
+
+    def _own_group(self) -> Child:
+        """Return what the model learned from the patient's own group, where that matters most of all groups."""
+        ledger: Ledger | None = self._state.answer("ledger")
+        if ledger is None or ledger.frame.empty or not ledger.frame["holds_audited_patient"].iloc[0]:
+            return None
+        name = ledger.frame.index[0]
+        level = self._level(str(ledger.frame.index.names[0]), str(name[0] if isinstance(name, tuple) else name))
+        words = group_words(self._state.prediction, ledger.frame.iloc[0], f"{ledger.labels[0]} {level}")
+        return node("p", words, class_="clinflu-shared")
 
     def _tallied(self) -> list[Node]:
         """Return which groups stand out among those that pushed toward the error."""

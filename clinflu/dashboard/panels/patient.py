@@ -37,7 +37,7 @@ class Patient(TreePanel):
             self._who(encounter_id, prediction),
             _risk(prediction),
             paragraphs(carried(prediction), chance(prediction), *_low_support(prediction)),
-            node("p", f"The interval: {prediction.interval.method}.", class_="clinflu-note"),
+            node("p", self._of_the_interval(prediction), class_="clinflu-note"),
             self._numbers(prediction),
             self._notes(prediction),
             self._onward(),
@@ -68,6 +68,12 @@ class Patient(TreePanel):
         words = "Hide the identifier" if self._state.revealed else "Reveal the identifier (this is logged)"
         parts.append(node("button", words, type="button", act="reveal", class_="clinflu-quiet clinflu-reveal"))
         return node("p", parts, class_="clinflu-headline")
+
+    def _of_the_interval(self, prediction: Prediction) -> str:
+        if self._state.role == "analyst":
+            return f"The interval: {prediction.interval.method}."
+        shrunk = " It leaves out what the penalty shifts." if self._state.audit.model.is_penalised else ""
+        return f"The interval says how far the risk could differ had it learned from other past patients.{shrunk}"
 
     def _numbers(self, prediction: Prediction) -> Child:
         if self._state.role != "analyst":

@@ -1,5 +1,6 @@
 """Panel: every audited prediction, the worst misses first, and what the alert threshold means."""
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from clinflu.dashboard.worklist import PAGE_ROWS, Listed, Meaning
 from clinflu.data.age import age_feature, child_words, over_65_words
 from clinflu.errors import DataError
 from clinflu.influence.result import PERCENT
+
+SMALLEST_PERCENT, LARGEST_PERCENT = 0.1, 99.9
 
 
 class Predictions(TreePanel):
@@ -48,7 +51,7 @@ class Predictions(TreePanel):
             "search": lambda _, value: state.search(str(value)),
             "sort": lambda _, value: state.sort(str(value)),
             "page": lambda key, _: state.turn_to(_whole(key)),
-            "threshold": lambda _, value: state.set_threshold(_number(value) / PERCENT),
+            "threshold": lambda _, value: state.set_threshold(_percent(value) / PERCENT),
         }
 
     def _encounter(self, name: str) -> str:
@@ -69,10 +72,10 @@ class Predictions(TreePanel):
             "input",
             type="number",
             id=f"{self._page}-threshold",
-            value=f"{PERCENT * screen.threshold:.1f}",
-            min="0.1",
-            max="99.9",
-            step="0.1",
+            value=f"{PERCENT * screen.threshold:.2f}",
+            min=SMALLEST_PERCENT,
+            max=LARGEST_PERCENT,
+            step="0.01",
             act="threshold",
         )
         label = node("label", "Alert from a risk of", for_=f"{self._page}-threshold")
@@ -164,7 +167,7 @@ class Predictions(TreePanel):
             aria_current="true" if current else None,
         )
         said = node("span", in_words(line.risk, line.outcome, self._label))
-        kind = node("span", kind_words(line.kind, surprising=line.surprising), class_="clinflu-kind")
+        kind = node("span", kind_words(line), class_="clinflu-kind")
         return [button, [said, kind], line.age]
 
 
@@ -186,12 +189,17 @@ def threshold_words(meaning: Meaning, threshold: float, label: str) -> str:
     )
 
 
-def kind_words(kind: str, *, surprising: bool) -> str:
-    """Return what a prediction was, and of a wrong one whether that is surprising."""
-    if kind == RIGHT:
+def kind_words(line: Listed) -> str:
+    """Return what a prediction was, and of a wrong one what patients at this risk say of it."""
+    if line.kind == RIGHT:
         return "Right"
-    name = {MISSED: "Missed", FALSE_ALARM: "False alarm"}[kind]
-    return f"{name}, {'surprising at this risk' if surprising else 'expected at this risk'}"
+    if line.surprising:
+        said = "rare at this risk"
+    elif line.risk_differs:
+        said = "the risk looks too low" if line.kind == MISSED else "the risk looks too high"
+    else:
+        said = "could be chance"
+    return f"{ {MISSED: 'Missed', FALSE_ALARM: 'False alarm'}[line.kind] }: {said}"
 
 
 def _pager(page: int, total: int) -> Node:
@@ -220,8 +228,12 @@ def _whole(text: str) -> int:
         raise DataError("there is no such page; use the buttons") from None
 
 
-def _number(value: Any) -> float:
+def _percent(value: Any) -> float:
+    """Return the alert threshold that was typed, in percent."""
     try:
-        return float(str(value).replace(",", "."))
+        typed = float(str(value).replace(",", "."))
     except ValueError:
-        raise DataError("give the alert threshold as a number of percent, such as 15") from None
+        typed = math.nan
+    if not SMALLEST_PERCENT <= typed <= LARGEST_PERCENT:
+        raise DataError(f"give a percentage from {SMALLEST_PERCENT} to {LARGEST_PERCENT}, such as 15")
+    return typed

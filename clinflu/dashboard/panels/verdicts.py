@@ -9,6 +9,9 @@ from clinflu.errors import DataError
 from clinflu.verdicts import Subject
 
 NOTE_LENGTH = "2000"
+KEPT = (
+    "Kept for those who look after the model; on this page it stands until you reload. Save to a file to go on later."
+)
 NONE_YET = "no verdict yet"
 
 
@@ -35,13 +38,14 @@ def verdict_box(state: State, subject: Subject, encounter_id: str, words: Mappin
     if said:
         box = node(
             "textarea", said.note, value=said.note, act="note", key=key, rows="2", maxlength=NOTE_LENGTH,
-            placeholder="Note: why?", aria_label=f"Note on {name}",
+            placeholder="Note: why? No names or numbers of patients: it cannot be erased", aria_label=f"Note on {name}",
         )  # fmt: skip
         author = node(
             "input", type="text", value=state.screen.author, act="sign", key=key, maxlength="80", aria_label="Your name"
         )
         signed = node("span", f"said by {said.author}, {said.time[:16].replace('T', ' ')} UTC", class_="clinflu-note")
-        parts += [box, node("div", node("span", "Your name"), author, signed, class_="clinflu-line")]
+        kept = node("p", KEPT, class_="clinflu-note")
+        parts += [box, kept, node("div", node("span", "Your name"), author, signed, class_="clinflu-line")]
     return node("fieldset", parts, class_="clinflu-verdict", key=f"verdict {key}")
 
 
@@ -63,7 +67,7 @@ def note(state: State, key: str, value: Any) -> None:
 
 def sign(state: State, key: str, value: Any) -> None:
     """Take a name from the page: who says the verdict that the key names."""
-    state.sign(str(value), state.verdict_of(*_subject(state, key)))
+    state.sign(str(value), *_subject(state, key))
 
 
 def _subject(state: State, key: str) -> tuple[Subject, str]:

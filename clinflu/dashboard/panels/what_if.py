@@ -95,9 +95,22 @@ class WhatIf(TreePanel):
         if screen.action == EDIT:
             parts += self._edit()
         parts.append(
-            node("button", "Refit", type="button", act="ask-ticked", class_="clinflu-primary", disabled=ticked == 0)
+            node(
+                "button",
+                "Refit",
+                type="button",
+                act="ask-ticked",
+                class_="clinflu-primary",
+                disabled=not self._can_ask(),
+            )
         )
         return node("fieldset", parts, key="ticked")
+
+    def _can_ask(self) -> bool:
+        screen = self._state.screen
+        if screen.action == EDIT:
+            return len(screen.ticked) == 1 and bool(screen.variable)
+        return bool(screen.ticked)
 
     def _edit(self) -> list[Node]:
         """Return the boxes of an edit: which variable, and what would have been recorded."""
@@ -112,6 +125,11 @@ class WhatIf(TreePanel):
         if not screen.variable:
             return made
         spec = audit.cohort.schema.feature(screen.variable)
+        if len(screen.ticked) == 1:
+            recorded = audit.cohort.frame.at[screen.ticked[0], spec.name]
+            made.append(node("span", f"recorded: {shown(spec, recorded)}", class_="clinflu-note"))
+        else:
+            made.append(node("span", "tick exactly one past patient", class_="clinflu-note"))
         if spec.is_category:
             levels = audit.study.encoder.levels(spec.name) if audit.study.encoder else ()
             choices = [node("option", "not recorded", value="", selected=not screen.value)]
@@ -194,17 +212,22 @@ class WhatIf(TreePanel):
         )
 
     def _this_patient(self, encounter_id: str, refit: Refit) -> Child:
+        asked = self._state.screen.asked or Ask(REMOVE)
         before, after = refit.risk_before(encounter_id), refit.risk_after(encounter_id)
         change = refit.risk_change_pp(encounter_id)
         known: Consequences | None = self._state.answer("consequences")
         reach = _reach(known.interval) if known else ""
         return [
-            node("p", done_words(refit), class_="clinflu-note"),
+            node("p", done_words(refit, asked, self._asked_label(asked)), class_="clinflu-note"),
             node("p", "This patient: ", node("span", step(before, change), class_="clinflu-risk")),
             node("p", f"{points(change, 2)} percentage points, refitted{reach}."),
             node("p", alert(before, after, self._state.screen.threshold)),
             paragraphs(*(_cautions(known) if known else ()), class_="clinflu-note"),
         ]
+
+    def _asked_label(self, asked: Ask) -> str:
+        name = asked.group[0] if asked.group else asked.variable
+        return self._state.audit.cohort.schema.feature(name).label if name else ""
 
     def _others(self, encounter_id: str, refit: Refit) -> Child:
         """Return what the refit does to the patient's group and to everyone."""
@@ -265,15 +288,28 @@ def _cautions(known: Consequences) -> tuple[str, ...]:
     return (f"The interval: {known.interval.method}.", alone, *known.warnings)
 
 
-def done_words(refit: Refit) -> str:
-    """Return in words what was done before the refit."""
-    done = {
-        "left out": refit.encounters_removed,
-        "with the other outcome": refit.plan.relabelled_encounters,
-        "recorded otherwise": refit.plan.edited_encounters,
-    }
-    parts = [f"{count(number, 'past encounter')} {what}" for what, number in done.items() if number]
-    return f"Refitted with {', '.join(parts)}." if parts else "Nothing was changed."
+def done_words(refit: Refit, ask: Ask, label: str) -> str:
+    """Return in words what was asked and done before the refit.
+
+    Parameters
+    ----------
+    refit : Refit
+    ask : Ask
+    label : str
+        What a clinician calls the variable of a group or an edit.
+    """
+    removed, relabelled = refit.encounters_removed, refit.plan.relabelled_encounters
+    if ask.group:
+        return f"Refitted without the {count(removed, 'past encounter')} of {label} {ask.group[1]}."
+    if ask.fewest and removed:
+        return f"Refitted without the {count(removed, 'past encounter')} that the search found."
+    if ask.fewest:
+        return f"Refitted with the other outcome for the {count(relabelled, 'past encounter')} that the search found."
+    if ask.action == EDIT:
+        return f"Refitted with another {label} for the past encounter that you ticked."
+    if ask.action == RELABEL:
+        return f"Refitted with the other outcome for the {count(relabelled, 'past encounter')} that you ticked."
+    return f"Refitted without the {count(removed, 'past encounter')} that you ticked."
 
 
 def _group_row(group: Group) -> tuple[str, ...]:

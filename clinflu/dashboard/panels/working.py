@@ -2,7 +2,7 @@
 
 from clinflu.dashboard.answers import FAILED, WORKING
 from clinflu.dashboard.nodes import Child, node
-from clinflu.dashboard.questions import QUESTIONS
+from clinflu.dashboard.questions import doing
 from clinflu.dashboard.state import State
 
 
@@ -12,7 +12,7 @@ def progress_bar(state: State, name: str) -> Child:
     if found is None:
         return None
     if found.status == WORKING:
-        return node("p", f"{QUESTIONS[name].doing} …", class_="clinflu-working", role="status")
+        return node("p", doing(name, state.screen), class_="clinflu-working", role="status")
     if found.status == FAILED:
         again = node("button", "Try again", type="button", act="again", class_="clinflu-quiet")
         return node("p", found.line, " ", again, class_="clinflu-failed")

@@ -113,6 +113,7 @@ def serve_command(
         *("--no-browser", f"--port={port}", f"--Voila.ip={host}", "--Voila.port_retries=0"),
         *("--Voila.auto_token=True", "--Voila.log_level=WARN"),
         *(f"--template={TEMPLATE}", "--strip_sources=True", "--show_tracebacks=False"),
+        "--VoilaConfiguration.multi_kernel_manager_class=clinflu.dashboard.serving.culling.CullingManager",
         *("--preheat_kernel=True", "--pool_size=1", f"--VoilaKernelManager.fill_delay={refill_after_s}"),
         *("--VoilaConfiguration.allow_template_override=NO", "--VoilaConfiguration.allow_theme_override=NO"),
         *(f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS),
