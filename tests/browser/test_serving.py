@@ -304,3 +304,14 @@ def cookie_of(served):
         connection.close()
     assert all("secure" in cookie.lower() for cookie in cookies if cookie.startswith("username-"))
     return "; ".join(cookie.split(";")[0] for cookie in cookies)
+
+
+@forks
+def test_a_page_that_is_left_takes_its_kernel_with_it(saved_audit, visit):
+    with serving(saved_audit) as served:
+        page = visit(1280, 900, "light")
+        page.goto(f"http://127.0.0.1:{served.port}/?token={TOKEN}", wait_until="commit")
+        page.wait_for_selector("button.clinflu-row")
+        served.wait_for_kernels(2)
+        page.goto("about:blank")
+        served.wait_for_kernels(1)

@@ -13,6 +13,7 @@ from tornado.web import GZipContentEncoding
 from traitlets import default
 from voila.app import Voila  # type: ignore[import-untyped]
 from voila.request_info_handler import RequestInfoSocketHandler  # type: ignore[import-untyped]
+from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler  # type: ignore[import-untyped]
 
 from clinflu.dashboard.serving.place import PLACE_VARIABLE, READY
 
@@ -28,6 +29,13 @@ class WithoutTokens(logging.Filter):
         """Keep every line."""
         record.msg, record.args = TOKEN.sub(r"\1[secret]", record.getMessage()), ()
         return True
+
+
+class Left(VoilaShutdownKernelHandler):  # type: ignore[misc]
+    """Ends the kernel of a page that is left; the page asks as it goes, and cannot bring the XSRF token along."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Take it as it is: the id of a kernel is random, and known to its own page alone."""
 
 
 class Server(Voila):  # type: ignore[misc]
@@ -48,8 +56,10 @@ class Server(Voila):  # type: ignore[misc]
         return {**super().init_settings(), "compress_response": True, "websocket_compression_options": {}}
 
     def init_handlers(self) -> list[Any]:
-        """Return the handlers but the one that would tell strangers about requests."""
-        return [handler for handler in super().init_handlers() if handler[1] is not RequestInfoSocketHandler]
+        """Return the handlers, one that hears of a page that is left, and none that tells strangers about requests."""
+        others = {RequestInfoSocketHandler: None, VoilaShutdownKernelHandler: Left}
+        replaced = [(one, others.get(one[1], one[1])) for one in super().init_handlers()]
+        return [(one[0], handler, *one[2:]) for one, handler in replaced if handler is not None]
 
     def listen(self) -> None:
         """Listen until the process is told to end, or until that which started it is gone, and then tidy up for it."""
