@@ -14,6 +14,6 @@ TEST = Path(__file__).parents[1] / "dashboard" / "test_journeys.py"
 def journey_rows() -> list[Row]:
     """Return how many of the tests of journeys fail when each takes 200 of them."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(TEST)]
-    environment = {**os.environ, "CLINFLU_JOURNEYS": str(JOURNEYS)}
+    environment = {**os.environ, "CLINFLU_JOURNEYS": str(JOURNEYS), "CLINFLU_BROWSER_JOURNEYS": "20"}
     done = subprocess.run(command, env=environment, cwd=TEST.parents[2], check=False, capture_output=True)
     return [Row(f"journeys: exit status of {JOURNEYS} random ones on the state", done.returncode, "", at_most(0))]

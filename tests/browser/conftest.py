@@ -24,7 +24,7 @@ FLAGS = (
     *("--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-PATIENCE_MS = 90_000
+PATIENCE_MS = 60_000
 START_LIMIT_S = 90
 STOP_LIMIT_S = 30
 

@@ -1,5 +1,6 @@
-"""Twenty random journeys through the page: nothing breaks, no number is stale, and undo leads all the way back."""
+"""Random journeys through the page, twenty where CLINFLU_BROWSER_JOURNEYS says so: nothing breaks, no number is stale, and undo leads all the way back."""
 
+import os
 import random
 
 import pytest
@@ -10,7 +11,7 @@ from clinflu.dashboard.wording import percent, step
 
 pytestmark = pytest.mark.browser
 
-JOURNEYS = 20
+JOURNEYS = int(os.environ.get("CLINFLU_BROWSER_JOURNEYS", "4"))
 STEPS = 7
 MOST_UNDONE = 100
 IN_A_FILE = ("save", "open", "keep", "return", "help", "reveal", "undo", "redo", "stop")  # they have tests of their own
