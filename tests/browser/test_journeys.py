@@ -1,4 +1,4 @@
-"""Random journeys through the page, twenty where CLINFLU_BROWSER_JOURNEYS says so: nothing breaks, no number is stale, and undo leads all the way back."""
+"""Random journeys through the page: nothing breaks, no number is stale, and undo leads all the way back."""
 
 import os
 import random

@@ -1,5 +1,6 @@
 """Audits, one whose every text is an attack; a session of one's own; and the page as a reader meets it."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -265,3 +266,12 @@ def opened(worst, state):
     state.open_past_patients()
     state.open_what_if()
     return worst
+
+
+@pytest.fixture(autouse=True)
+def without_the_loop_of_a_browser():
+    """A browser that another test of this process drives has an event loop on this thread; here none runs."""
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
