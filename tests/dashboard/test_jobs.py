@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from dataclasses import replace
 
 import pandas as pd
@@ -15,7 +16,7 @@ from clinflu.dashboard.questions import QUESTIONS
 from clinflu.dashboard.screen import RELABEL, REMOVE, Ask
 from clinflu.errors import Cancelled, DataError
 
-PATIENCE_S = 30
+PATIENCE_S = 20
 
 
 def in_a_loop(journey):
@@ -36,8 +37,9 @@ class Gate:
 
     def wait(self, progress):
         self.begun.set()
+        deadline = time.monotonic() + PATIENCE_S
         try:
-            while not self.open.wait(0.002):
+            while not self.open.wait(0.002) and time.monotonic() < deadline:
                 progress(0, 1)
         except Cancelled:
             self.stopped.set()

@@ -12,6 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from clinflu import Audit, Edit, Remove
 from clinflu.dashboard import app, saved
@@ -22,6 +26,7 @@ from clinflu.dashboard.screen import CHIPS, EDIT, RELABEL, REMOVE, SORTS, Ask
 from clinflu.dashboard.serving import warm
 from clinflu.dashboard.wording import alert, percent, points, step
 from clinflu.dashboard.worklist import PAGE_ROWS
+from clinflu.data import split_by_patient
 from clinflu.errors import DataError
 from clinflu.figures.attribution import attribution_steps
 from clinflu.verdicts import PREDICTION, RECORD
@@ -535,6 +540,26 @@ def test_notes_of_the_model_stand_once_at_the_head(audit, state_of, read):
 def test_an_encounter_that_taught_the_model_is_said_to_have(audit, state, panels, read):
     state.choose(str(audit.study.train_ids[0]))
     assert "The model learned from this very encounter." in read(panels["Patient"]).text
+
+
+def test_a_model_of_the_hospitals_own_is_explained_and_says_so(small_cohort, state_of, read):
+    """It brings its own columns: a record cannot be edited, all else can be asked."""
+    numbers = ["age_years", "visits", "platelets"]
+    frame = small_cohort.frame.iloc[split_by_patient(small_cohort.patients, 0).train]
+    scaled = ColumnTransformer([("number", StandardScaler(), numbers)])
+    model = make_pipeline(scaled, LogisticRegression(tol=1e-12, solver="newton-cholesky"))
+    audit = Audit.adopt(small_cohort, model.fit(frame[numbers], frame["readmitted"]))
+    made = build(state_of(audit))
+    every_step(made.state, str(audit.mistakes().index[0]))
+    risk = model.predict_proba(small_cohort.frame.loc[[made.state.screen.encounter_id], numbers])[0, 1]
+    assert read(made.panels[1]).one("span", "clinflu-risk").text == percent(risk)
+    assert "verified to be the optimum" in read(made.toolbar).text
+    assert len(cards(read(made.panels[2]))) == 20
+    assert "Refitted without the 1 past encounter that you ticked." in read(made.panels[3]).text
+    screen = made.state.screen
+    made.state.acting(made.state.ask)(Ask(EDIT, screen.ticked, variable="age_years", value="3"))
+    assert "has its own columns" in made.state.error
+    assert made.state.screen == screen
 
 
 # Past patients.

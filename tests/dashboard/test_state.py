@@ -333,6 +333,20 @@ def test_where_no_few_are_found_there_is_no_refit(state, opened, monkeypatch):
     assert state.screen.encounter_id == opened
 
 
+def test_the_same_question_about_another_patient_is_answered_anew(state, fresh, audit, opened):
+    ask = Ask(REMOVE, group=("ward", "surgical"))
+    state.ask(ask)
+    state.keep("the first")
+    state.choose(other_mistake(audit))
+    state.ask(ask)
+    refit = fresh.what_if(*actions(fresh, ask))
+    for step in (lambda: state.return_to("the first"), state.undo, state.redo):
+        step()
+        chosen = state.screen.encounter_id
+        assert state.answer("consequences").interval == refit.risk_change_interval_pp(chosen)
+    assert state.screen.encounter_id == opened
+
+
 # Actions that fail.
 
 REFUSED = {
