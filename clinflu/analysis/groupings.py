@@ -1,8 +1,9 @@
 """How encounters are grouped: by a recorded category, by bands of a number, by age groups, and by intersections."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -155,7 +156,9 @@ def _category(study: Study, spec: FeatureSpec) -> Grouping:
     return Grouping(spec.name, spec.label, levels, np.array([place[text] for text in texts])[codes], ordered)
 
 
-def _order_of(spec: FeatureSpec, recorded: Iterable[object], texts: Sequence[str]) -> "dict[str, tuple].__getitem__":
+def _order_of(
+    spec: FeatureSpec, recorded: Iterable[object], texts: Sequence[str]
+) -> Callable[[str], tuple[bool, int, float, str]]:
     declared = {shown(spec, level): at for at, level in reversed(list(enumerate(spec.levels or ())))}
     bands = age_bands(str(one) for one in recorded) if is_age(spec) else {}
     starts = {shown(spec, text): band.low for text, band in bands.items()}
@@ -175,31 +178,29 @@ def _number(study: Study, spec: FeatureSpec) -> Grouping:
     cuts = _cuts(known)
     codes = np.where(np.isfinite(values), np.searchsorted(cuts, values, side="left"), len(cuts) + 1)
     whole = bool(np.all(known == np.round(known)))
-    names = [*_band_names(cuts, float(known.min(initial=0.0)), spec.unit, whole=whole), NOT_RECORDED]
-    return _only_held(Grouping(spec.name, spec.label, tuple(names), codes.astype(np.intp), ordered=True))
+    names = [*_band_names(cuts, float(known.min(initial=0.0)), whole=whole), NOT_RECORDED]
+    label = f"{spec.label} ({spec.unit})" if spec.unit else spec.label
+    return _only_held(Grouping(spec.name, label, tuple(names), codes.astype(np.intp), ordered=True))
 
 
 def _cuts(known: Vector) -> Vector:
     """Return the largest value of each band but the last: every value where there are few, else the quartiles."""
     values = np.unique(known)
     if len(values) <= MOST_VALUES:
-        return values[:-1]
+        return np.asarray(values[:-1])
     cuts = np.unique(np.percentile(known, QUARTILES, method="lower"))
-    return cuts[cuts < values[-1]]
+    return np.asarray(cuts[cuts < values[-1]])
 
 
-def _band_names(cuts: Vector, least: float, unit: str | None, *, whole: bool) -> list[str]:
-    after = f" {unit}" if unit else ""
+def _band_names(cuts: Vector, least: float, *, whole: bool) -> list[str]:
     if not len(cuts):
-        return [f"any{after}"]
-    names = []
-    for place, cut in enumerate(cuts):
-        start = least if place == 0 else cuts[place - 1] + 1.0
-        if not whole:
-            names.append(f"up to {cut:g}{after}" if place == 0 else f"over {cuts[place - 1]:g} to {cut:g}{after}")
-        else:
-            names.append(f"{cut:g}{after}" if start >= cut else f"{start:g} to {cut:g}{after}")
-    return [*names, f"{cuts[-1] + 1:g} or more{after}" if whole else f"over {cuts[-1]:g}{after}"]
+        return ["any value"]
+    if not whole:
+        between = [f"over {low:g} to {high:g}" for low, high in pairwise(cuts)]
+        return [f"up to {cuts[0]:g}", *between, f"over {cuts[-1]:g}"]
+    starts = [least, *(cuts[:-1] + 1.0)]
+    names = [f"{high:g}" if low >= high else f"{low:g} to {high:g}" for low, high in zip(starts, cuts, strict=True)]
+    return [*names, f"{cuts[-1] + 1:g} or more"]
 
 
 def _age_group_ends(study: Study) -> list[float]:

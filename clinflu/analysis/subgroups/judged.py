@@ -1,0 +1,154 @@
+"""Encounters that are judged together: outcomes, margins and patients of the rows that a table is about."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from clinflu.analysis.subgroups.measures import (
+    CALIBRATION,
+    FEWEST_OF_A_CLASS,
+    FEWEST_PATIENTS,
+    PLAIN,
+    Need,
+    calibration_columns,
+    plain_columns,
+    with_counts,
+)
+from clinflu.data.arrays import Flags, Matrix, Rows, Vector
+from clinflu.errors import FitError
+from clinflu.model.metrics import auroc, calibration_intercept
+from clinflu.model.newton import fit_logistic
+from clinflu.study import Study
+
+ENOUGH = ""
+SMALLEST_SPREAD = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The encounters of a table.
+
+    Parameters
+    ----------
+    rows : (n,) int
+        Row numbers of the cohort.
+    y, margin : (n,)
+        Outcome, and predicted log-odds.
+    patients : (n,) int
+        Code of the patient of each.
+    threshold : float
+        Risk from which the model alerts.
+    """
+
+    rows: Rows
+    y: Vector
+    margin: Vector
+    patients: Rows
+    threshold: float
+
+    @classmethod
+    def of(cls, study: Study, rows: Rows, threshold: float) -> "Judged":
+        """Return these rows of a study."""
+        patients, _ = pd.factorize(study.design.patient_ids[rows])
+        return cls(rows, study.design.y[rows], study.margins[rows], patients, threshold)
+
+    @cached_property
+    def plain(self) -> Matrix:
+        """What each encounter adds to the sums that need no fit, (n, 6)."""
+        return plain_columns(self.y, self.margin, self.threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """A subgroup of the encounters that are judged, or its complement.
+
+    Parameters
+    ----------
+    judged : Judged
+    inside : (n,) bool
+    """
+
+    judged: Judged
+    inside: Flags
+
+    @cached_property
+    def places(self) -> Rows:
+        """Positions among the judged encounters."""
+        return np.flatnonzero(self.inside)
+
+    @cached_property
+    def y(self) -> Vector:
+        """Outcomes, (m,)."""
+        return self.judged.y[self.places]
+
+    @cached_property
+    def margin(self) -> Vector:
+        """Predicted log-odds, (m,)."""
+        return self.judged.margin[self.places]
+
+    @cached_property
+    def patients(self) -> int:
+        """How many patients."""
+        return len(np.unique(self.judged.patients[self.places]))
+
+    @property
+    def one_row_a_patient(self) -> bool:
+        """Whether no patient is there twice."""
+        return self.patients == len(self.places)
+
+    @cached_property
+    def sums(self) -> dict[str, float]:
+        """The sums over the encounters, each once."""
+        totals = dict(zip(PLAIN, self.judged.plain[self.places].sum(axis=0), strict=True))
+        found = {name: float(value) for name, value in totals.items()}
+        arrays = with_counts({name: np.array(value) for name, value in found.items()}, self.judged.threshold)
+        return {name: float(value) for name, value in arrays.items()}
+
+    @cached_property
+    def fits(self) -> tuple[float, float, float]:
+        """Calibration-in-the-large, then intercept and slope together; NaN where they have no finite value."""
+        if not self.lacks("both"):
+            return (calibration_intercept(self.y, self.margin, np.ones(len(self.y))), *_recalibration(self))
+        return (np.nan, np.nan, np.nan)
+
+    @cached_property
+    def calibration(self) -> Matrix:
+        """What each encounter adds to the calibration sums at :attr:`fits`, (m, 7)."""
+        at = self.fits
+        if not np.isfinite(at).all():
+            return np.zeros((len(self.y), len(CALIBRATION)))
+        return calibration_columns(self.y, self.margin, at)
+
+    @cached_property
+    def auroc(self) -> float:
+        """Share of (event, no event) pairs in order; NaN without both."""
+        return auroc(self.y, self.margin) if len(self.y) else np.nan
+
+    def lacks(self, need: Need) -> str:
+        """Say in words what there is too little of for a figure; empty where there is enough."""
+        sums, few = self.sums, f"fewer than {FEWEST_OF_A_CLASS}"
+        reasons = {
+            f"fewer than {FEWEST_PATIENTS} patients": self.patients < FEWEST_PATIENTS,
+            f"too few events ({few})": need in ("events", "both") and sums["events"] < FEWEST_OF_A_CLASS,
+            f"too few without the event ({few})": need in ("others", "both") and sums["others"] < FEWEST_OF_A_CLASS,
+            f"too few alerts ({few})": need == "alerts" and sums["alerts"] < FEWEST_OF_A_CLASS,
+            f"too few without an alert ({few})": need == "quiet" and sums["quiet"] < FEWEST_OF_A_CLASS,
+        }
+        return next((reason for reason, holds in reasons.items() if holds), ENOUGH)
+
+
+def _recalibration(members: Members) -> tuple[float, float]:
+    """Return a and b of logit P(event) = a + b margin, by maximum likelihood."""
+    margin = members.margin
+    center, spread = float(margin.mean()), float(margin.std())
+    if spread <= SMALLEST_SPREAD * max(1.0, float(np.abs(margin).max())):
+        return np.nan, np.nan
+    x = np.column_stack([np.ones(len(margin)), (margin - center) / spread])
+    try:
+        theta = fit_logistic(x, members.y, np.ones(len(margin)), np.zeros(2)).theta
+    except FitError:  # the risks separate the outcomes
+        return np.nan, np.nan
+    slope = float(theta[1]) / spread
+    return float(theta[0]) - slope * center, slope

@@ -1,0 +1,179 @@
+"""Which levels a report may tell apart: one pattern for everything that is exported of an audit."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from clinflu.analysis.groupings import AGE_GROUP, BETWEEN, CROSS, UNDER_TEN, Grouping, grouping, known_groupings
+from clinflu.data.age import age_feature
+from clinflu.errors import DataError
+from clinflu.report.disclosure.cells import Cells, encounters, unsafe
+from clinflu.report.disclosure.folding import (
+    ALL_OTHER,
+    OTHER,
+    Classes,
+    Folded,
+    fold,
+    folded,
+    put_together,
+    seen_by_outcome,
+    seen_by_size,
+)
+from clinflu.report.disclosure.nesting import Crossed, without_remainders
+from clinflu.study import Study
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What may be told apart of a variable.
+
+    Parameters
+    ----------
+    sizes : Folded
+        Classes of which the encounters may be counted.
+    outcomes : Folded
+        Classes, each one or several of those, of which everything may be counted.
+    """
+
+    sizes: Folded
+    outcomes: Folded
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    r"""What may be told apart in the exports of an audit, so that no count of 1 to 10 can be seen or worked out.
+
+    Every count that is shown, of any class of a variable by part of the cohort, outcome and alert, is 0 or over 10;
+    so then is every sum and difference of them. An intersection is shown on classes of both variables put together to
+    the same end, and together the intersections form a tree: of such (decomposable) sets of tables the bounds that all
+    of them put on a cell of the full table are
+
+    .. math:: \max(0, \sum \text{tables} - \sum \text{shared margins}) \le \text{cell} \le \min \text{tables}
+
+    and meet only where the cell is one that is shown.
+
+    Parameters
+    ----------
+    study : Study
+    threshold : float
+        Risk from which the model alerts; another one would be another pattern.
+
+    References
+    ----------
+    Dobra & Fienberg (2000), doi:10.1073/pnas.97.22.11885, for the bounds; Hundepool et al. (2012), Statistical
+    Disclosure Control, for primary and complementary suppression, in whose place levels are folded here.
+    """
+
+    study: Study
+    threshold: float
+
+    @cached_property
+    def cells(self) -> Cells:
+        """To which cell each encounter belongs."""
+        return Cells.of(self.study, self.threshold)
+
+    @cached_property
+    def shown(self) -> dict[str, Shown]:
+        """What may be told apart of every variable, by its key."""
+        whole = tuple(grouping(self.study, key) for key in known_groupings(self.study))
+        crossed = Crossed.of(self.cells, whole)
+        by_size = [self._by_size(one) for one in whole]
+        by_size = without_remainders(crossed, whole, by_size, by_outcome=False)
+        by_outcome = [self._by_outcome(one, start) for one, start in zip(whole, by_size, strict=True)]
+        by_outcome = without_remainders(crossed, whole, by_outcome, by_outcome=True)
+        found = zip(whole, by_size, by_outcome, strict=True)
+        return {
+            one.key: Shown(folded(one, sizes), folded(one, outcomes, _others(sizes, outcomes)))
+            for one, sizes, outcomes in found
+        }
+
+    def _by_size(self, one: Grouping) -> Classes:
+        sizes = np.bincount(one.codes, minlength=len(one.levels))
+        return fold(one, seen_by_size(self.cells, one), sizes)
+
+    def _by_outcome(self, one: Grouping, start: Classes) -> Classes:
+        counts = self.cells.by_level(one.codes, len(one.levels))
+        return fold(one, seen_by_outcome(counts), counts.sum(axis=1), start)
+
+    @cached_property
+    def may_be_counted(self) -> bool:
+        """Whether the cohort as a whole may be counted by outcome."""
+        counts = self.cells.by_level(np.zeros(len(self.cells.outcome), dtype=np.intp), 1)[0]
+        return not bool(unsafe(counts))
+
+    def crossed(self, key: str) -> Grouping | None:
+        """Return an intersection on classes that may be told apart; None where nothing is left of it."""
+        parts = [self.shown[part].outcomes.grouping for part in key.split(CROSS)]
+        classes: list[Classes] = [[[level] for level in range(len(one.levels))] for one in parts]
+        while all(len(one) > 1 for one in classes):
+            joint = _joint(
+                [folded(one, members, ALL_OTHER).grouping for one, members in zip(parts, classes, strict=True)]
+            )
+            counts = self.cells.by_level(joint.codes, len(joint.levels))
+            hidden = np.flatnonzero(unsafe(counts))
+            if not len(hidden):
+                return joint
+            classes = _coarser(parts, classes, int(hidden[np.argmin(counts[hidden].sum(axis=1))]))
+        return None
+
+    def tree(self, keys: tuple[str, ...], before: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Return those intersections that can be shown with each other and with those shown before, in order.
+
+        Two variables may be linked in one way only: with a second way the tables together would say more of a cell
+        than each alone.
+        """
+        of_variable: dict[str, int] = {}
+        chosen: list[str] = []
+        for number, key in enumerate((*before, *keys)):
+            if key in chosen:
+                continue
+            variables = [self._recorded(part) for part in key.split(CROSS)]
+            trees = [of_variable.get(name, -1 - place) for place, name in enumerate(variables)]
+            if len(set(variables)) == len(variables) and len(set(trees)) == len(trees):
+                old = {tree for tree in trees if tree >= 0}
+                of_variable = {name: number if tree in old else tree for name, tree in of_variable.items()}
+                of_variable |= dict.fromkeys(variables, number)
+                chosen.append(key)
+        return tuple(key for key in chosen if key in keys)
+
+    def _recorded(self, key: str) -> str:
+        """Return the recorded variable behind a key: age groups are the age."""
+        if key not in self.shown:
+            raise DataError(f"no recorded variable is called {key!r}; there are: {', '.join(self.shown)}")
+        age = age_feature(self.study.cohort.schema, self.study.cohort.frame)
+        derived = key in (AGE_GROUP, UNDER_TEN) and key not in self.study.cohort.schema.feature_names
+        return age.name if derived and age else key
+
+    def parts_of(self, codes: np.ndarray, levels: int) -> np.ndarray:
+        """Return the encounters of each level in training, confirming and audited, (levels, 3)."""
+        return encounters(self.cells.by_level(codes, levels))
+
+
+def _others(sizes: Classes, outcomes: Classes) -> str:
+    """Return what rare levels are called where more are put together than the sizes alone would need."""
+    return OTHER if sizes == outcomes else ALL_OTHER
+
+
+def _joint(parts: list[Grouping]) -> Grouping:
+    """Return the full product of groupings: combinations that nobody has are levels too, and counted as 0."""
+    key, label = CROSS.join(one.key for one in parts), BETWEEN.join(one.label for one in parts)
+    shape = tuple(len(one.levels) for one in parts)
+    codes = np.ravel_multi_index(tuple(one.codes for one in parts), shape).astype(np.intp)
+    places = (np.unravel_index(code, shape) for code in range(int(np.prod(shape))))
+    levels = (BETWEEN.join(one.levels[at] for one, at in zip(parts, place, strict=True)) for place in places)
+    return Grouping(key, label, tuple(levels), codes)
+
+
+def _coarser(parts: list[Grouping], classes: list[Classes], hidden: int) -> list[Classes]:
+    """Put together, in the variable with the most classes, the class of a hidden cell and the next to it."""
+    place = np.unravel_index(hidden, tuple(len(one) for one in classes))
+    which = max(range(len(classes)), key=lambda at: len(classes[at]))
+    own = int(place[which])
+    sizes = np.bincount(parts[which].codes, minlength=len(parts[which].levels))
+    others = [at for at in range(len(classes[which])) if at != own]
+    if parts[which].ordered:
+        others = [at for at in others if abs(at - own) == 1]
+    nearest = min(others, key=lambda at: int(sizes[classes[which][at]].sum()))
+    joined = put_together(classes[which], own, nearest, ordered=parts[which].ordered)
+    return [joined if at == which else one for at, one in enumerate(classes)]
