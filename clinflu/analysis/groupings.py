@@ -178,7 +178,7 @@ def _number(study: Study, spec: FeatureSpec) -> Grouping:
     cuts = _cuts(known)
     codes = np.where(np.isfinite(values), np.searchsorted(cuts, values, side="left"), len(cuts) + 1)
     whole = bool(np.all(known == np.round(known)))
-    names = [*_band_names(cuts, float(known.min(initial=0.0)), whole=whole), NOT_RECORDED]
+    names = [*_band_names(cuts, whole=whole), NOT_RECORDED]
     label = f"{spec.label} ({spec.unit})" if spec.unit else spec.label
     return _only_held(Grouping(spec.name, label, tuple(names), codes.astype(np.intp), ordered=True))
 
@@ -192,15 +192,15 @@ def _cuts(known: Vector) -> Vector:
     return np.asarray(cuts[cuts < values[-1]])
 
 
-def _band_names(cuts: Vector, least: float, *, whole: bool) -> list[str]:
+def _band_names(cuts: Vector, *, whole: bool) -> list[str]:
+    """Return what the bands are called; neither the smallest nor the largest value is told: it is one patient's."""
     if not len(cuts):
         return ["any value"]
+    first = "0" if whole and cuts[0] == 0 else f"up to {cuts[0]:g}"
     if not whole:
-        between = [f"over {low:g} to {high:g}" for low, high in pairwise(cuts)]
-        return [f"up to {cuts[0]:g}", *between, f"over {cuts[-1]:g}"]
-    starts = [least, *(cuts[:-1] + 1.0)]
-    names = [f"{high:g}" if low >= high else f"{low:g} to {high:g}" for low, high in zip(starts, cuts, strict=True)]
-    return [*names, f"{cuts[-1] + 1:g} or more"]
+        return [first, *(f"over {low:g} to {high:g}" for low, high in pairwise(cuts)), f"over {cuts[-1]:g}"]
+    between = (f"{high:g}" if low + 1 >= high else f"{low + 1:g} to {high:g}" for low, high in pairwise(cuts))
+    return [first, *between, f"{cuts[-1] + 1:g} or more"]
 
 
 def _age_group_ends(study: Study) -> list[float]:

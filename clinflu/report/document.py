@@ -63,6 +63,8 @@ class Table:
     rows : tuple of tuple
     note : str
         What the reader must know to read it.
+    files_only : bool
+        Whether it is too long to be read on a page: it is then in the workbook, the CSV files and the JSON alone.
     """
 
     key: str
@@ -70,6 +72,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
     note: str = ""
+    files_only: bool = False
 
     @classmethod
     def of(

@@ -16,6 +16,7 @@ OUTCOMES = (
 )
 PARTS = ("training", "confirming", "audited")
 PART_OF = (0, 0, 1, 1, 2, 2, 2, 2)
+TRAINING = slice(0, 2)
 
 Counts = np.ndarray  # (..., 8) int, by OUTCOMES
 

@@ -1,6 +1,6 @@
 """Put levels together until every count of what is left may be seen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np

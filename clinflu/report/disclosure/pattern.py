@@ -8,7 +8,7 @@ import numpy as np
 from clinflu.analysis.groupings import AGE_GROUP, BETWEEN, CROSS, UNDER_TEN, Grouping, grouping, known_groupings
 from clinflu.data.age import age_feature
 from clinflu.errors import DataError
-from clinflu.report.disclosure.cells import Cells, encounters, unsafe
+from clinflu.report.disclosure.cells import TRAINING, Cells, encounters, unsafe
 from clinflu.report.disclosure.folding import (
     ALL_OTHER,
     OTHER,
@@ -101,6 +101,15 @@ class Pattern:
         """Whether the cohort as a whole may be counted by outcome."""
         counts = self.cells.by_level(np.zeros(len(self.cells.outcome), dtype=np.intp), 1)[0]
         return not bool(unsafe(counts))
+
+    def may_be_told(self, variable: str, level: str) -> bool:
+        """Whether a figure that rests on the training encounters of one level, not counted, may be shown."""
+        one = grouping(self.study, variable)
+        if level not in one.levels:
+            return False
+        members = [one.levels.index(level)]
+        training = self.cells.by_level(one.codes, len(one.levels))[members[0], TRAINING]
+        return seen_by_size(self.cells, one)(members) and not bool(unsafe(training))
 
     def crossed(self, key: str) -> Grouping | None:
         """Return an intersection on classes that may be told apart; None where nothing is left of it."""

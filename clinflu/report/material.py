@@ -1,0 +1,155 @@
+"""What the sections of a report draw on: one audit, the options, and what may be told apart of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from clinflu.analysis.groupings import CROSS, UNDER_TEN, Grouping, default_groupings, grouping
+from clinflu.analysis.mistakes import check_threshold
+from clinflu.analysis.subgroups import Bootstrap, SubgroupTable, subgroup_table
+from clinflu.analysis.subgroups.judged import Judged
+from clinflu.audit import Audit
+from clinflu.data.age import age_feature
+from clinflu.progress import Progress, silent
+from clinflu.report.disclosure import Pattern, is_small
+from clinflu.study import Study
+
+WITHHELD = "withheld"
+NEAREST = 10
+DEFAULT_CROSSINGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a report is asked for.
+
+    Parameters
+    ----------
+    by : tuple of str, optional
+        Variables and intersections; by default the age groups and the subgroup variables of the schema, and the first
+        of them crossed with each of the next three.
+    threshold : float, optional
+        Risk from which the model alerts; by default the 90th percentile of the training risks.
+    bootstrap : Bootstrap
+    internal : bool
+        Show small cells and every level; each page then says INTERNAL.
+    """
+
+    by: tuple[str, ...] | None = None
+    threshold: float | None = None
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    internal: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """An audit as a report may show it.
+
+    Parameters
+    ----------
+    audit : Audit
+    options : Options
+    before : tuple of str
+        Intersections that earlier exports of this audit showed.
+    stage : callable
+        Gives, for the name of a part of the work, the progress that it reports to.
+    """
+
+    audit: Audit
+    options: Options
+    before: tuple[str, ...] = ()
+    stage: Callable[[str], Progress] = lambda _: silent
+
+    @property
+    def study(self) -> Study:
+        """The study."""
+        return self.audit.study
+
+    @property
+    def internal(self) -> bool:
+        """Whether small cells are shown."""
+        return self.options.internal
+
+    @cached_property
+    def threshold(self) -> float:
+        """Risk from which the model alerts."""
+        asked = self.options.threshold
+        return self.study.threshold if asked is None else check_threshold(asked)
+
+    @cached_property
+    def pattern(self) -> Pattern:
+        """What may be told apart in exports."""
+        return Pattern(self.study, self.threshold)
+
+    @property
+    def may_be_counted(self) -> bool:
+        """Whether the encounters as a whole may be counted by outcome and alert."""
+        return self.internal or self.pattern.may_be_counted
+
+    @cached_property
+    def asked(self) -> tuple[str, ...]:
+        """Keys of the variables and intersections that the report is about."""
+        if self.options.by is not None:
+            keys = self.options.by
+            for key in keys:
+                grouping(self.study, key)  # what is not there is refused before anything is computed
+            return tuple(dict.fromkeys(CROSS.join(part.strip() for part in key.split(CROSS)) for key in keys))
+        keys = default_groupings(self.study)
+        age = age_feature(self.study.cohort.schema, self.study.cohort.frame)
+        same = {UNDER_TEN, age.name if age else UNDER_TEN}
+        crossed = [key for key in keys[1:] if key not in same][:DEFAULT_CROSSINGS]
+        return (*keys, *(f"{keys[0]}{CROSS}{key}" for key in crossed))
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """The variables among them."""
+        return tuple(key for key in self.asked if CROSS not in key)
+
+    @cached_property
+    def intersections(self) -> tuple[Grouping, ...]:
+        """The intersections among them that can be shown."""
+        return tuple(one for one in map(self._crossed, self._crossings) if one is not None)
+
+    @cached_property
+    def left_out(self) -> tuple[str, ...]:
+        """Intersections that were asked for and are not shown, by key."""
+        shown = {one.key for one in self.intersections}
+        return tuple(key for key in self.asked if CROSS in key and key not in shown)
+
+    def sizes(self, key: str) -> Grouping:
+        """Return a variable with the levels whose encounters may be counted."""
+        return grouping(self.study, key) if self.internal else self.pattern.shown[key].sizes.grouping
+
+    def outcomes(self, key: str) -> Grouping:
+        """Return a variable with the levels of which everything may be counted."""
+        return grouping(self.study, key) if self.internal else self.pattern.shown[key].outcomes.grouping
+
+    @cached_property
+    def compared(self) -> tuple[Grouping, ...]:
+        """Groupings of which everything may be counted, those of one level left out."""
+        found = (*(self.outcomes(key) for key in self.variables), *self.intersections)
+        return tuple(one for one in found if len(one.levels) > 1)
+
+    @cached_property
+    def table(self) -> SubgroupTable:
+        """The subgroups of the audited encounters, measured."""
+        judged = Judged.of(self.study, self.study.split.audited, self.threshold)
+        return subgroup_table(judged, self.compared, self.options.bootstrap, self.stage("Measuring subgroups"))
+
+    def count(self, count: int) -> int | str:
+        """Return a count, or that it is withheld where it is small."""
+        return WITHHELD if not self.internal and is_small(count) else count
+
+    def patients(self, count: int) -> int | str:
+        """Return a number of patients: to the nearest ten in exports, since patients are in several groups."""
+        if self.internal:
+            return count
+        return WITHHELD if is_small(count) else NEAREST * round(count / NEAREST)
+
+    @cached_property
+    def _crossings(self) -> tuple[str, ...]:
+        keys = tuple(key for key in self.asked if CROSS in key)
+        return keys if self.internal else self.pattern.tree(keys, self.before)
+
+    def _crossed(self, key: str) -> Grouping | None:
+        return grouping(self.study, key) if self.internal else self.pattern.crossed(key)

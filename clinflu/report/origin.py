@@ -1,0 +1,36 @@
+"""Data hash, code version, seed, options, library versions and date of a report."""
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from clinflu import __version__
+from clinflu.report.material import Material
+
+LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "torch", "plotly", "kaleido", "xlsxwriter")
+
+
+def origin(material: Material) -> dict[str, Any]:
+    """Return what a report was made from, by name; plain values."""
+    study, options = material.study, material.options
+    provenance = study.cohort.provenance
+    return {
+        "source": provenance.source,
+        "source sha256": provenance.sha256,
+        "loader": provenance.loader,
+        "simulated patients": "yes" if provenance.simulated else "no",
+        "cohort sha256": study.cohort.content_hash,
+        "study sha256": study.fingerprint,
+        "penalty": float(study.model.penalty[-1]),
+        "seed of the split": study.seed,
+        "alert threshold": round(material.threshold, 4),
+        "variables": ", ".join(material.asked),
+        "bootstrap replicates": options.bootstrap.replicates,
+        "seed of the bootstrap": options.bootstrap.seed,
+        "small cells": "shown: INTERNAL" if material.internal else "1 to 10 never shown",
+        "clinflu": __version__,
+        "Python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+        "made on": datetime.now(UTC).date().isoformat(),
+    }

@@ -1,0 +1,19 @@
+"""Sections of the subgroup report, in their order: each takes the material and returns a Section."""
+
+from collections.abc import Callable
+
+from clinflu.report.document import Section
+from clinflu.report.material import Material
+from clinflu.report.sections import data, limits, method, model, performance, provenance, subgroups
+
+SECTIONS: dict[str, Callable[[Material], Section]] = {
+    "data": data.section,
+    "model": model.section,
+    "performance": performance.section,
+    "subgroups": subgroups.section,
+    "limits": limits.section,
+    "method": method.section,
+    "provenance": provenance.section,
+}
+
+__all__ = ["SECTIONS"]

@@ -1,0 +1,14 @@
+"""Section: what the report was made from, and with what."""
+
+from clinflu.report.document import Column, Section, Table
+from clinflu.report.material import Material
+from clinflu.report.origin import origin
+
+TITLE = "Provenance"
+
+
+def section(material: Material) -> Section:
+    """Return the section."""
+    rows = [{"what": what, "value": str(value)} for what, value in origin(material).items()]
+    columns = (Column("what", "What"), Column("value", "Value"))
+    return Section("provenance", TITLE, (Table.of("provenance", "Data, code and options", columns, rows),))

@@ -1,0 +1,192 @@
+"""Section: the performance of the model in every subgroup, and its difference to everyone else."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clinflu.analysis.groupings import Grouping
+from clinflu.analysis.subgroups import MEASURES, Subgroup
+from clinflu.figures.forest import forest_spec
+from clinflu.report.document import Chart, Column, Section, Table, Words
+from clinflu.report.material import WITHHELD, Material
+
+TITLE = "Subgroups"
+EVERYONE = "Everyone"
+SIGNIFICANT = 0.05
+TABLES = {
+    "subgroup_outcomes": ("What happened and what was predicted", ("event_rate", "mean_risk", "oe")),
+    "subgroup_fit": (
+        "Discrimination and calibration",
+        ("auroc", "calibration_intercept", "calibration_slope", "brier"),
+    ),
+    "subgroup_alerts": (
+        "At the alert threshold",
+        ("sensitivity", "specificity", "ppv", "npv", "alert_rate", "net_benefit"),
+    ),
+}
+CHARTS = {
+    "auroc": ("forest_auroc", "subgroup_fit", "AUROC", None),
+    "oe": ("forest_oe", "subgroup_outcomes", "Events observed for each one expected", 1.0),
+    "sensitivity": ("forest_sensitivity", "subgroup_alerts", "Share of events that were alerted to", None),
+}
+
+
+def section(material: Material) -> Section:
+    """Return the section."""
+    tables = {key: _table(material, key, *described) for key, described in TABLES.items()}
+    charts = tuple(_chart(material, name, tables[table]) for name, (_, table, *_) in CHARTS.items())
+    differences = _differences(material)
+    parts = (_words(material), *charts, *tables.values(), _notable(differences), differences)
+    return Section("subgroups", TITLE, parts)
+
+
+def _words(material: Material) -> Words:
+    left_out = _labels(material, material.left_out)
+    one_level = [material.sizes(key).label for key in material.variables if len(material.outcomes(key).levels) < 2]
+    said = [
+        (
+            f"Every figure is given beside its 95 % interval. Differences are to the complement, everyone who is not "
+            f"in the subgroup, from the same bootstrap draws; q is p after Benjamini and Hochberg over all "
+            f"{material.table.tests:,} differences. Instead of a figure that would rest on too few events it says so."
+        ),
+    ]
+    if not material.internal:
+        said.append(
+            "No count from 1 to 10 is shown or can be worked out: levels are put together until none is left, the same "
+            "way in every export of this audit. Where encounters may be counted but not their outcomes, it says "
+            "withheld."
+        )
+    if left_out:
+        said.append(f"Not shown, because with the other tables it would let small counts be worked out: {left_out}.")
+    if one_level:
+        said.append(f"Not compared, because too little can be told apart: {', '.join(one_level)}.")
+    return Words(tuple(said))
+
+
+def _labels(material: Material, keys: Iterable[str]) -> str:
+    return ", ".join(" × ".join(material.sizes(part).label for part in key.split("*")) for key in keys)
+
+
+def _table(material: Material, key: str, title: str, measures: tuple[str, ...]) -> Table:
+    everyone = material.table.everyone
+    rows = [_row(material, everyone, measures)]
+    by_key: dict[str, list[Subgroup]] = {}
+    for one in material.table.groups:
+        by_key.setdefault(one.variable, []).append(one)
+    for one in (*map(material.sizes, material.variables), *material.intersections):
+        measured = {found.level: found for found in by_key.get(one.key, [])}
+        rows += [_row(material, found, measures) for found in measured.values()]
+        rows += [_counted(material, one, level) for level in one.levels if level not in measured]
+    return Table.of(key, title, _columns(measures), [row for row in rows if row], _note(measures))
+
+
+def _columns(measures: tuple[str, ...]) -> list[Column]:
+    columns = [
+        Column("variable", "Variable"),
+        Column("level", "Level"),
+        Column("encounters", "Encounters", "count"),
+        Column("patients", "Patients", "count"),
+        Column("events", "Events", "count"),
+    ]
+    for name in measures:
+        measure = MEASURES[name]
+        kind = "share" if measure.unit == "share" else "number"
+        columns.append(Column(name, measure.label, kind))  # type: ignore[arg-type]
+        columns += [
+            Column(f"{name}_{end}", f"{measure.label}, 95 % {word}", kind)
+            for end, word in (("low", "from"), ("high", "to"))
+        ]  # type: ignore[arg-type]
+    return columns
+
+
+def _row(material: Material, one: Subgroup, measures: tuple[str, ...]) -> dict[str, Any]:
+    counted = material.may_be_counted
+    row: dict[str, Any] = {
+        "variable": one.label or EVERYONE,
+        "level": one.level,
+        "encounters": one.encounters,
+        "patients": material.patients(one.patients),
+        "events": one.events if counted else WITHHELD,
+    }
+    for name in measures:
+        found = one.estimates[name]
+        shown = found.value if counted else WITHHELD
+        row |= {name: found.withheld if np.isnan(found.value) else shown}
+        if counted:
+            row |= {f"{name}_low": found.low, f"{name}_high": found.high}
+    return row
+
+
+def _counted(material: Material, one: Grouping, level: str) -> dict[str, Any]:
+    """Return the row of a level whose encounters may be counted, but not their outcomes; nothing where it has none."""
+    rows = material.study.split.audited
+    inside = rows[one.codes[rows] == one.levels.index(level)]
+    if not len(inside):
+        return {}
+    patients = int(material.study.design.patient_ids[inside].nunique())
+    described = {"variable": one.label, "level": level, "encounters": len(inside)}
+    return {**described, "patients": material.patients(patients), "events": WITHHELD}
+
+
+def _note(measures: tuple[str, ...]) -> str:
+    notes = ["Patients to the nearest ten in exports."]
+    if "oe" in measures:
+        notes.append("Observed : expected above 1: more events than predicted.")
+    if "net_benefit" in measures:
+        notes.append("Net benefit: true alerts less false alerts weighted by the odds of the threshold, an encounter.")
+    return " ".join(notes)
+
+
+def _chart(material: Material, name: str, table: Table) -> Chart:
+    key, _, axis, reference = CHARTS[name]
+    simulated = material.study.cohort.provenance.simulated
+    shown = [row for row in table.records() if isinstance(row[name], float)]
+    title = f"{MEASURES[name].label} by subgroup"
+    says = f"{MEASURES[name].label} with its 95 % interval for each of {len(shown)} groups; numbers in the table."
+    spec = forest_spec(shown, name, axis, title=title, reference=reference, simulated=simulated)
+    return Chart(key, title, spec, says, table.key)
+
+
+def _differences(material: Material) -> Table:
+    rows = []
+    for one in material.table.groups if material.may_be_counted else ():
+        for name, found in one.differences.items():
+            if not found.withheld:
+                described = {"variable": one.label, "level": one.level, "measure": MEASURES[name].label}
+                values = {"difference": found.value, "difference_low": found.low, "difference_high": found.high}
+                rows.append({**described, **values, "p": found.p, "q": found.q})
+    table = Table.of(
+        "subgroup_differences",
+        "Differences to the complement",
+        (
+            Column("variable", "Variable"),
+            Column("level", "Level"),
+            Column("measure", "Measure"),
+            Column("difference", "Difference", "number"),
+            Column("difference_low", "95 % from", "number"),
+            Column("difference_high", "95 % to", "number"),
+            Column("p", "p", "p"),
+            Column("q", "q", "p"),
+        ),
+        rows,
+        "A subgroup less everyone else; p of no difference, q after Benjamini and Hochberg.",
+    )
+    return replace(table, files_only=True)
+
+
+def _notable(differences: Table) -> Table:
+    """Return the differences that stand after correction, those that matter to patients first."""
+    kept = tuple(row for row in differences.rows if isinstance(row[-1], float) and row[-1] <= SIGNIFICANT)
+    judged = tuple(
+        MEASURES[name].label
+        for name in ("oe", "calibration_intercept", "calibration_slope", "auroc", "sensitivity", "net_benefit")
+    )
+    shown = tuple(row for row in kept if row[2] in judged)
+    note = (
+        f"{len(kept):,} differences have a q of at most {SIGNIFICANT}; shown are those in calibration, discrimination, "
+        "sensitivity and net benefit. All of them are in the tables of the workbook. That event rates and mean risks "
+        "differ between subgroups is expected of a model that tells patients apart."
+    )
+    return Table("notable_differences", "Differences that stand after correction", differences.columns, shown, note)
