@@ -152,4 +152,7 @@ class Material:
         return keys if self.internal else self.pattern.tree(keys, self.before)
 
     def _crossed(self, key: str) -> Grouping | None:
-        return grouping(self.study, key) if self.internal else self.pattern.crossed(key)
+        if self.internal:
+            return grouping(self.study, key)
+        crossing = self.pattern.crossed(key)
+        return crossing.grouping if crossing else None

@@ -1,12 +1,11 @@
 """The subgroup report: an audit in, a folder of files out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
-from clinflu.analysis.subgroups import Bootstrap
 from clinflu.audit import Audit
 from clinflu.data.asking import list_of_ids
-from clinflu.progress import Progress, shown, silent
+from clinflu.progress import Progress
 from clinflu.report.disclosure.register import Exported, Register
 from clinflu.report.document import Document
 from clinflu.report.material import Material, Options
@@ -15,7 +14,6 @@ from clinflu.report.sections import SECTIONS
 from clinflu.report.write import FORMATS, Written, write_report
 
 TITLE = "Where the model fails, and why"
-Stage = Callable[[str], Progress]
 
 
 def subgroup_report(
@@ -78,12 +76,9 @@ def material_of(audit: Audit, options: Options) -> Material:
 def document(material: Material, progress: Progress | None = None) -> Document:
     """Return the report before any format."""
     sections = []
-    for done, (name, section) in enumerate(SECTIONS.items()):
+    for done, section in enumerate(SECTIONS.values()):
         sections.append(section(material))
         if progress is not None:
             progress(done + 1, len(SECTIONS))
     simulated = material.study.cohort.provenance.simulated
     return Document(TITLE, tuple(sections), material.internal, simulated, origin(material))
-
-
-__all__ = ["Bootstrap", "Options", "document", "material_of", "shown", "silent", "subgroup_report"]

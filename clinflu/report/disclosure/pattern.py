@@ -40,6 +40,22 @@ class Shown:
     outcomes: Folded
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossing:
+    """What may be told apart of an intersection.
+
+    Parameters
+    ----------
+    grouping : Grouping
+        Every combination of the classes, in row-major order.
+    classes : tuple of tuple of tuple of int
+        By variable, the recorded levels of each class.
+    """
+
+    grouping: Grouping
+    classes: tuple[tuple[tuple[int, ...], ...], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Pattern:
     r"""What may be told apart in the exports of an audit, so that no count of 1 to 10 can be seen or worked out.
@@ -111,9 +127,10 @@ class Pattern:
         training = self.cells.by_level(one.codes, len(one.levels))[members[0], TRAINING]
         return seen_by_size(self.cells, one)(members) and not bool(unsafe(training))
 
-    def crossed(self, key: str) -> Grouping | None:
+    def crossed(self, key: str) -> Crossing | None:
         """Return an intersection on classes that may be told apart; None where nothing is left of it."""
-        parts = [self.shown[part].outcomes.grouping for part in key.split(CROSS)]
+        shown = [self.shown[part].outcomes for part in key.split(CROSS)]
+        parts = [one.grouping for one in shown]
         classes: list[Classes] = [[[level] for level in range(len(one.levels))] for one in parts]
         while all(len(one) > 1 for one in classes):
             joint = _joint(
@@ -122,7 +139,8 @@ class Pattern:
             counts = self.cells.by_level(joint.codes, len(joint.levels))
             hidden = np.flatnonzero(unsafe(counts))
             if not len(hidden):
-                return joint
+                recorded = (_recorded(one, members) for one, members in zip(shown, classes, strict=True))
+                return Crossing(joint, tuple(recorded))
             classes = _coarser(parts, classes, int(hidden[np.argmin(counts[hidden].sum(axis=1))]))
         return None
 
@@ -157,6 +175,11 @@ class Pattern:
     def parts_of(self, codes: np.ndarray, levels: int) -> np.ndarray:
         """Return the encounters of each level in training, confirming and audited, (levels, 3)."""
         return encounters(self.cells.by_level(codes, levels))
+
+
+def _recorded(one: Folded, classes: Classes) -> tuple[tuple[int, ...], ...]:
+    """Return the recorded levels of classes of folded levels."""
+    return tuple(tuple(sorted(level for place in members for level in one.classes[place])) for members in classes)
 
 
 def _others(sizes: Classes, outcomes: Classes) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from clinflu.analysis.groupings import Grouping
 from clinflu.analysis.subgroups import MEASURES, Subgroup
 from clinflu.figures.forest import forest_spec
-from clinflu.report.document import Chart, Column, Section, Table, Words
+from clinflu.report.document import Chart, Column, Kind, Part, Section, Table, Words
 from clinflu.report.material import WITHHELD, Material
 
 TITLE = "Subgroups"
@@ -38,7 +38,7 @@ def section(material: Material) -> Section:
     tables = {key: _table(material, key, *described) for key, described in TABLES.items()}
     charts = tuple(_chart(material, name, tables[table]) for name, (_, table, *_) in CHARTS.items())
     differences = _differences(material)
-    parts = (_words(material), *charts, *tables.values(), _notable(differences), differences)
+    parts: tuple[Part, ...] = (_words(material), *charts, *tables.values(), _notable(differences), differences)
     return Section("subgroups", TITLE, parts)
 
 
@@ -72,11 +72,11 @@ def _labels(material: Material, keys: Iterable[str]) -> str:
 def _table(material: Material, key: str, title: str, measures: tuple[str, ...]) -> Table:
     everyone = material.table.everyone
     rows = [_row(material, everyone, measures)]
-    by_key: dict[str, list[Subgroup]] = {}
-    for one in material.table.groups:
-        by_key.setdefault(one.variable, []).append(one)
+    by_key: dict[str, dict[str, Subgroup]] = {}
+    for found in material.table.groups:
+        by_key.setdefault(found.variable, {})[found.level] = found
     for one in (*map(material.sizes, material.variables), *material.intersections):
-        measured = {found.level: found for found in by_key.get(one.key, [])}
+        measured = by_key.get(one.key, {})
         rows += [_row(material, found, measures) for found in measured.values()]
         rows += [_counted(material, one, level) for level in one.levels if level not in measured]
     return Table.of(key, title, _columns(measures), [row for row in rows if row], _note(measures))
@@ -92,12 +92,12 @@ def _columns(measures: tuple[str, ...]) -> list[Column]:
     ]
     for name in measures:
         measure = MEASURES[name]
-        kind = "share" if measure.unit == "share" else "number"
-        columns.append(Column(name, measure.label, kind))  # type: ignore[arg-type]
+        kind: Kind = "share" if measure.unit == "share" else "number"
+        columns.append(Column(name, measure.label, kind))
         columns += [
             Column(f"{name}_{end}", f"{measure.label}, 95 % {word}", kind)
             for end, word in (("low", "from"), ("high", "to"))
-        ]  # type: ignore[arg-type]
+        ]
     return columns
 
 
@@ -154,8 +154,12 @@ def _differences(material: Material) -> Table:
     for one in material.table.groups if material.may_be_counted else ():
         for name, found in one.differences.items():
             if not found.withheld:
-                described = {"variable": one.label, "level": one.level, "measure": MEASURES[name].label}
-                values = {"difference": found.value, "difference_low": found.low, "difference_high": found.high}
+                described: dict[str, Any] = {"variable": one.label, "level": one.level, "measure": MEASURES[name].label}
+                values: dict[str, Any] = {
+                    "difference": found.value,
+                    "difference_low": found.low,
+                    "difference_high": found.high,
+                }
                 rows.append({**described, **values, "p": found.p, "q": found.q})
     table = Table.of(
         "subgroup_differences",
