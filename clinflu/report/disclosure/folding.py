@@ -10,7 +10,8 @@ from clinflu.data.arrays import Rows
 from clinflu.report.disclosure.cells import LARGEST_HIDDEN, Cells, Counts, encounters, unsafe
 
 OTHER, ALL_OTHER = "other levels", "all other levels"
-UP_TO = " … "
+UP_TO, OR = " … ", " or "
+NAMED = 3
 LARGE_SHARE = 0.5
 
 Classes = list[list[int]]  # the levels of each class, by code
@@ -83,22 +84,28 @@ def put_together(classes: Classes, first: int, second: int, *, ordered: bool) ->
     return [*rest, joined]
 
 
-def folded(one: Grouping, classes: Classes, others: str = OTHER) -> Folded:
-    """Return the grouping with these classes as its levels; ``others`` is what rare levels are called together."""
+def folded(one: Grouping, classes: Classes, others: str | None = OTHER) -> Folded:
+    """Return the grouping with these classes as its levels.
+
+    ``others`` is what rare levels are called together; with None they are named, since each may be seen by itself.
+    """
     sizes = np.bincount(one.codes, minlength=len(one.levels))
     names = [_name(one, members, sizes, others) for members in classes]
     return Folded(merged(one, classes, names), tuple(map(tuple, classes)))
 
 
-def _name(one: Grouping, members: list[int], sizes: Rows, others: str) -> str:
+def _name(one: Grouping, members: list[int], sizes: Rows, others: str | None) -> str:
     """Return the name of a class: its ends where levels are ordered, else its one large level, never a rare one."""
     if len(members) == 1:
         return one.levels[members[0]]
     if one.ordered:
         return f"{one.levels[members[0]].split(UP_TO)[0]}{UP_TO}{one.levels[members[-1]].split(UP_TO)[-1]}"
+    if others is None:
+        named = [one.levels[level] for level in members]
+        return OR.join(named if len(named) <= NAMED else [*named[: NAMED - 1], f"{len(named) - NAMED + 1} others"])
     largest = max(members, key=lambda level: int(sizes[level]))
     if sizes[largest] > LARGE_SHARE * sizes[members].sum() and one.levels[largest] not in (OTHER, ALL_OTHER):
-        return f"{one.levels[largest]} and rarer levels"
+        return f"{one.levels[largest]} and {'rarer' if others == OTHER else 'other'} levels"
     return others
 
 

@@ -134,7 +134,7 @@ class Pattern:
         classes: list[Classes] = [[[level] for level in range(len(one.levels))] for one in parts]
         while all(len(one) > 1 for one in classes):
             joint = _joint(
-                [folded(one, members, ALL_OTHER).grouping for one, members in zip(parts, classes, strict=True)]
+                [folded(one, members, None).grouping for one, members in zip(parts, classes, strict=True)]
             )
             counts = self.cells.by_level(joint.codes, len(joint.levels))
             hidden = np.flatnonzero(unsafe(counts))

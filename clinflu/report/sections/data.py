@@ -28,7 +28,7 @@ def section(material: Material) -> Section:
         )
     )
     chart = Chart(
-        "flowchart",
+        "flow",
         "From the rows read to the encounters judged",
         flowchart_spec(flow.records(), simulated=provenance.simulated),
         "The steps of the table below, from the rows read to the three parts of the cohort.",

@@ -17,7 +17,8 @@ def section(material: Material) -> Section:
     words = Words(
         (
             (
-                f"On {counts}, none of whose patients taught the model. Intervals are of sampling other patients to audit: "
+                f"On {counts}, none of whose patients taught the model. Intervals are of sampling other patients to "
+                "audit: "
                 "Wilson's for shares of counts, otherwise from a bootstrap that draws patients "
                 f"({material.options.bootstrap.replicates:,} times, seed {material.options.bootstrap.seed})."
             ),
