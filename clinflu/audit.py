@@ -26,6 +26,7 @@ from clinflu.analysis.planted import planted_mistakes
 from clinflu.analysis.prediction import Prediction, at_threshold, prediction
 from clinflu.analysis.pushed import Pushed, pushed, refitted
 from clinflu.analysis.subgroup_support import training_group
+from clinflu.analysis.subgroups import Bootstrap, SubgroupTable, subgroups
 from clinflu.analysis.support import Cuts, Support, support, support_cuts, support_table
 from clinflu.analysis.support_calibration import SupportCalibration, support_calibration
 from clinflu.analysis.trace import Trace, graded, own_frames, proved
@@ -363,6 +364,27 @@ class Audit:
         """Risks and AUROC of the training encounters without themselves, and without their patient."""
         self.study.require_trust()
         return LeaveOneOut(self.study.train)
+
+    def subgroups(
+        self,
+        by: str | Iterable[str] | None = None,
+        threshold: float | None = None,
+        bootstrap: Bootstrap | None = None,
+        progress: Progress | None = None,
+    ) -> SubgroupTable:
+        """Measure the model in every subgroup of the audited encounters; see ``analysis.subgroups``.
+
+        Parameters
+        ----------
+        by : str or iterable of str, optional
+            Recorded variables, ``"age_group"`` (children first), ``"under_10"``, and intersections as
+            ``"age_group*gender"``; by default the age groups and the subgroup variables of the schema.
+        threshold : float, optional
+        bootstrap : Bootstrap, optional
+        progress : Progress, optional
+        """
+        with telling("Measuring subgroups", progress) as tell:
+            return subgroups(self.study, by, threshold, bootstrap, tell)
 
     def subgroup_metrics(
         self,

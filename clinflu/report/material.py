@@ -8,10 +8,12 @@ from clinflu.analysis.groupings import CROSS, UNDER_TEN, Grouping, default_group
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.analysis.subgroups import Bootstrap, SubgroupTable, subgroup_table
 from clinflu.analysis.subgroups.judged import Judged
+from clinflu.analysis.why import Why
 from clinflu.audit import Audit
 from clinflu.data.age import age_feature
 from clinflu.progress import Progress, silent
 from clinflu.report.disclosure import Pattern, is_small
+from clinflu.report.explained import explain
 from clinflu.study import Study
 
 WITHHELD = "withheld"
@@ -135,6 +137,13 @@ class Material:
         """The subgroups of the audited encounters, measured."""
         judged = Judged.of(self.study, self.study.split.audited, self.threshold)
         return subgroup_table(judged, self.compared, self.options.bootstrap, self.stage("Measuring subgroups"))
+
+    @cached_property
+    def explained(self) -> tuple[Why, ...]:
+        """Why the model fails the groups that it fails most; none where outcomes may not be counted."""
+        if not self.may_be_counted:
+            return ()
+        return explain(self.audit, self.table, self.compared, self.threshold, self.stage("Refitting without groups"))
 
     def count(self, count: int) -> int | str:
         """Return a count, or that it is withheld where it is small."""

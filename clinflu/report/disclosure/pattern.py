@@ -133,9 +133,7 @@ class Pattern:
         parts = [one.grouping for one in shown]
         classes: list[Classes] = [[[level] for level in range(len(one.levels))] for one in parts]
         while all(len(one) > 1 for one in classes):
-            joint = _joint(
-                [folded(one, members, None).grouping for one, members in zip(parts, classes, strict=True)]
-            )
+            joint = _joint([folded(one, members, None).grouping for one, members in zip(parts, classes, strict=True)])
             counts = self.cells.by_level(joint.codes, len(joint.levels))
             hidden = np.flatnonzero(unsafe(counts))
             if not len(hidden):

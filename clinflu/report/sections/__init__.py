@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 from clinflu.report.document import Section
 from clinflu.report.material import Material
-from clinflu.report.sections import data, limits, method, model, performance, provenance, subgroups
+from clinflu.report.sections import data, limits, method, model, performance, provenance, subgroups, why
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "data": data.section,
     "model": model.section,
     "performance": performance.section,
     "subgroups": subgroups.section,
+    "why": why.section,
     "limits": limits.section,
     "method": method.section,
     "provenance": provenance.section,

@@ -1,0 +1,62 @@
+"""Which groups a report explains, and the explanation in words that may be seen."""
+
+import numpy as np
+
+from clinflu.analysis.groupings import CROSS, Grouping
+from clinflu.analysis.subgroups import Subgroup, SubgroupTable
+from clinflu.analysis.why import Members, Why, WhyOptions, whys
+from clinflu.analysis.why.words import told
+from clinflu.audit import Audit
+from clinflu.progress import Progress
+
+MOST_EXPLAINED = 2
+TOGETHER = (20, 50, 100)
+SIGNIFICANT = 0.05
+
+
+def explained_groups(table: SubgroupTable, most: int = MOST_EXPLAINED) -> tuple[Subgroup, ...]:
+    """Return the subgroups that the model fails beyond chance, those with the strongest evidence first.
+
+    Failing is a calibration that differs from everyone else's and is itself off, or a lower AUROC.
+    """
+    failing = [(found, one) for one in table.groups for found in [_evidence(one)] if found <= SIGNIFICANT]
+    chosen: list[Subgroup] = []
+    for _, one in sorted(failing, key=lambda pair: pair[0]):
+        if all(
+            one.encounters != other.encounters for other in chosen
+        ):  # an age band and the age group of the same people
+            chosen.append(one)
+    return tuple(chosen[:most])
+
+
+def _evidence(one: Subgroup) -> float:
+    """Return the smallest q of a difference that is a failure; 1 where there is none."""
+    found = [1.0]
+    for name, ideal in (("calibration_intercept", 0.0), ("calibration_slope", 1.0)):
+        estimate, difference = one.estimates[name], one.differences[name]
+        if estimate.low > ideal or estimate.high < ideal:
+            found.append(difference.q)
+    if one.differences["auroc"].value < 0:
+        found.append(one.differences["auroc"].q)
+    return float(np.nanmin(found))
+
+
+def explain(
+    audit: Audit, table: SubgroupTable, compared: tuple[Grouping, ...], threshold: float, progress: Progress
+) -> tuple[Why, ...]:
+    """Return why the model fails the groups that it fails most; training groups are levels of single variables."""
+    by_key = {one.key: one for one in compared}
+    chosen = explained_groups(table)
+    if not chosen or audit.study.trust.reasons:
+        return ()
+    members = [Members.of(by_key[one.variable], by_key[one.variable].levels.index(one.level)) for one in chosen]
+    by = tuple(one for one in compared if CROSS not in one.key)
+    options = WhyOptions(threshold=threshold, together=TOGETHER)
+    return whys(audit.study, members, by=by, options=options, progress=progress)
+
+
+def in_words(patients: int | str, why: Why) -> str:
+    """Return the explanation with a number of training patients that may be seen."""
+    share = f"{100 * why.support.own_influence:.0f} %"
+    support = f"Of about {patients:,} training patients like these comes {share} of what moves its mean loss."
+    return told(why.label, why.options, why.excess, support, why.groups, why.gap).words
