@@ -139,6 +139,43 @@ def check_command(
 
 
 @app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Folder to write the report into.")],
+    data: Data = None,
+    loader: LoaderName = None,
+    audit: AuditFolder = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="Variables and intersections: age_group,gender,age_group*gender; default: chosen."),
+    ] = None,
+    formats: Annotated[str | None, typer.Option(help="Some of html,pdf,xlsx,csv,figures,json; default: all.")] = None,
+    bootstraps: Annotated[int, typer.Option(help="Draws of patients behind the intervals.")] = 1000,
+    threshold: Threshold = None,
+    penalty: Penalty = None,
+    seed: Seed = 0,
+    *,
+    internal: Annotated[
+        bool, typer.Option("--internal", help="Show small cells; every page then says INTERNAL.")
+    ] = False,
+) -> None:
+    """Write the subgroup report: HTML, PDF, workbook, CSV, figures and JSON; small cells are folded away."""
+    from clinflu.analysis.subgroups import Bootstrap
+    from clinflu.report.material import Options
+    from clinflu.report.subgroup_report import subgroup_report
+    from clinflu.report.write import FORMATS
+
+    variables = None if by is None else tuple(part.strip() for part in by.split(",") if part.strip())
+    wanted = FORMATS if formats is None else tuple(part.strip() for part in formats.split(",") if part.strip())
+    options = Options(variables, threshold, Bootstrap(bootstraps, 0 if audit else seed), internal=internal)
+    fitted = _audit(data, loader, audit, penalty, seed)
+    written = subgroup_report(fitted, out, options=options, formats=wanted)
+    for path in written.paths:
+        typer.echo(f"{path}")
+    if internal:
+        typer.echo("INTERNAL: small cells are shown; not for distribution.")
+
+
+@app.command()
 def casestudy(
     data: Annotated[Path, typer.Option(help="The UCI Diabetes table: zip, csv or folder.")],
     json: JsonFile = None,

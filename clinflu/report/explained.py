@@ -51,7 +51,7 @@ def explain(
         return ()
     members = [Members.of(by_key[one.variable], by_key[one.variable].levels.index(one.level)) for one in chosen]
     by = tuple(one for one in compared if CROSS not in one.key)
-    options = WhyOptions(threshold=threshold, together=TOGETHER)
+    options = WhyOptions(threshold=threshold, strongest=0, together=TOGETHER)
     return whys(audit.study, members, by=by, options=options, progress=progress)
 
 

@@ -13,7 +13,7 @@ from clinflu.audit import Audit
 from clinflu.data.age import age_feature
 from clinflu.progress import Progress, silent
 from clinflu.report.disclosure import Pattern, is_small
-from clinflu.report.explained import explain
+from clinflu.report.explained import explain, in_words
 from clinflu.study import Study
 
 WITHHELD = "withheld"
@@ -144,6 +144,10 @@ class Material:
         if not self.may_be_counted:
             return ()
         return explain(self.audit, self.table, self.compared, self.threshold, self.stage("Refitting without groups"))
+
+    def explanation(self, why: Why) -> str:
+        """Return an explanation in words that may be seen."""
+        return in_words(self.patients(why.support.own.patients), why)
 
     def count(self, count: int) -> int | str:
         """Return a count, or that it is withheld where it is small."""

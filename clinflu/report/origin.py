@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from clinflu import __version__
 from clinflu.report.material import Material
 
 LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "torch", "plotly", "kaleido", "xlsxwriter")
@@ -29,7 +28,7 @@ def origin(material: Material) -> dict[str, Any]:
         "bootstrap replicates": options.bootstrap.replicates,
         "seed of the bootstrap": options.bootstrap.seed,
         "small cells": "shown: INTERNAL" if material.internal else "1 to 10 never shown",
-        "clinflu": __version__,
+        "clinflu": version("clinflu"),
         "Python": platform.python_version(),
         **{name: version(name) for name in LIBRARIES},
         "made on": datetime.now(UTC).date().isoformat(),

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from clinflu.report.document import Section
 from clinflu.report.material import Material
-from clinflu.report.sections import data, limits, method, model, performance, provenance, subgroups, why
+from clinflu.report.sections import data, limits, method, model, performance, provenance, subgroups, summary, why
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
+    "summary": summary.section,
     "data": data.section,
     "model": model.section,
     "performance": performance.section,

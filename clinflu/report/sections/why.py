@@ -15,16 +15,15 @@ from clinflu.analysis.why.records import (
 from clinflu.figures.why_figures import remedies_spec, training_groups_spec, variables_spec
 from clinflu.report.disclosure import is_small
 from clinflu.report.document import Chart, Column, Part, Section, Table, Words
-from clinflu.report.explained import in_words
 from clinflu.report.material import Material
 
 TITLE = "Influential patients, in aggregate"
 LOSS_DIGITS = 5
 INTRODUCTION = (
-    "For the groups that the model fails most: which training patients and groups its mean loss rests on, which recorded "
-    "variables carry it, and what a model taught otherwise would say. Every change is of a model refitted without those "
-    "encounters; where an estimate stands beside it, it is one Newton step. A group that the model predicts badly need "
-    "not be badly taught: hard patients and chance come first."
+    "For the groups that the model fails most: which training patients and groups its mean loss rests on, which "
+    "recorded variables carry it, and what a model taught otherwise would say. Every change is of a model refitted "
+    "without those encounters; where an estimate stands beside it, it is one Newton step. A group that the model "
+    "predicts badly need not be badly taught: hard patients and chance come first."
 )
 VARIABLES = 8
 MEASURES = {"mean_risk": "Mean risk", "o_e": "O:E", "log_loss": "Mean loss", "auroc": "AUROC", "brier": "Brier score"}
@@ -54,7 +53,7 @@ def _of_group(material: Material, why: Why, place: int) -> Iterable[Part]:
     carried = _variables(why, place)
     simulated = material.study.cohort.provenance.simulated
     title = f"What leaving out training groups does to {why.label}"
-    yield Words((in_words(material.patients(why.support.own.patients), why),))
+    yield Words((material.explanation(why),))
     spec = training_groups_spec(groups.records(), title=title, simulated=simulated)
     says = "Change of the mean loss without each training group, estimated and refitted; numbers in the table."
     yield Chart(f"why_{place}_groups_chart", title, spec, says, groups.key)

@@ -1,0 +1,110 @@
+"""Section: what a committee needs to know, in plain language."""
+
+from collections.abc import Iterator
+
+from clinflu.analysis.subgroups import MEASURES, Subgroup
+from clinflu.report.document import Section, Words
+from clinflu.report.explained import explained_groups
+from clinflu.report.material import Material
+
+TITLE = "Summary"
+GOOD_AUROC, FAIR_AUROC = 0.8, 0.7
+NAMED = 5
+
+
+def section(material: Material) -> Section:
+    """Return the section."""
+    said = tuple(_said(material))
+    return Section("summary", TITLE, (Words(said, listed=True),))
+
+
+def _said(material: Material) -> Iterator[str]:
+    study, everyone = material.study, material.table.everyone
+    if study.cohort.provenance.simulated:
+        yield "These patients are SIMULATED: nobody here is real, and nothing here may guide care."
+    if not material.may_be_counted:
+        yield "So few encounters had the event, or were alerted to, that nothing may be counted here."
+        return
+    yield (
+        f"The model predicts whether a patient will be {study.cohort.schema.outcome_label}. It was judged on "
+        f"{everyone.encounters:,} encounters of patients that it had not seen; {everyone.events:,} of them "
+        f"({_percent(everyone.events / everyone.encounters)}) had the event."
+    )
+    yield from _overall(everyone)
+    yield from _alerts(material, everyone)
+    yield from _failing(material)
+    yield from _weak(material)
+    for why in material.explained:
+        yield material.explanation(why)
+    yield "Most wrong predictions are chance: at a risk of 10 % one patient in ten has the event, whatever the model says."
+
+
+def _overall(everyone: Subgroup) -> Iterator[str]:
+    auroc, ratio = everyone.estimates["auroc"], everyone.estimates["oe"]
+    if not auroc.withheld:
+        well = "well" if auroc.value >= GOOD_AUROC else "fairly" if auroc.value >= FAIR_AUROC else "only roughly"
+        yield (
+            f"It tells patients who come back from those who do not {well}: of two such patients it gives the higher "
+            f"risk to the right one in {_percent(auroc.value)} of pairs (AUROC {_interval(everyone, 'auroc')}; 50 % "
+            "would be guessing)."
+        )
+    if not ratio.withheld:
+        right = ratio.low <= 1.0 <= ratio.high
+        yield (
+            f"Its risks are {'right on the whole' if right else 'wrong on the whole'}: {ratio.value:.2f} events "
+            f"happened for each one predicted ({ratio.low:.2f} to {ratio.high:.2f})."
+        )
+
+
+def _alerts(material: Material, everyone: Subgroup) -> Iterator[str]:
+    found = everyone.estimates
+    if any(found[name].withheld for name in ("alert_rate", "sensitivity", "ppv")):
+        return
+    yield (
+        f"At the alert threshold of {_percent(material.threshold)} it alerts to "
+        f"{_percent(found['alert_rate'].value)} of encounters, finds {_percent(found['sensitivity'].value)} of the "
+        f"events, and {_percent(found['ppv'].value)} of its alerts are followed by one."
+    )
+
+
+def _failing(material: Material) -> Iterator[str]:
+    failing = explained_groups(material.table, NAMED)
+    if not failing:
+        yield (
+            f"Of {len(material.table.groups):,} subgroups none differs from everyone else beyond chance in "
+            "calibration or discrimination, once it is counted how many were looked at. That is no proof that none "
+            "does: small ones cannot show it."
+        )
+        return
+    names = "; ".join(f"{one.label} {one.level} ({_how(one)})" for one in failing)
+    yield f"Of {len(material.table.groups):,} subgroups it fails these beyond chance, the surest first: {names}."
+
+
+def _how(one: Subgroup) -> str:
+    """Return in words how the model fails a subgroup."""
+    ratio, auroc, gap = one.estimates["oe"], one.estimates["auroc"], one.differences["auroc"]
+    said = []
+    if not ratio.withheld and not ratio.low <= 1.0 <= ratio.high:
+        said.append(f"risks too {'low' if ratio.value > 1 else 'high'}: O:E {ratio.value:.2f}")
+    if gap.q <= 0.05 and gap.value < 0:
+        said.append(f"AUROC {auroc.value:.2f}, {-gap.value:.2f} below everyone else")
+    slope = one.estimates["calibration_slope"]
+    if not said:
+        said.append(
+            f"calibration slope {slope.value:.2f}: its risks are too {'extreme' if slope.value < 1 else 'alike'}"
+        )
+    return ", ".join(said)
+
+
+def _weak(material: Material) -> Iterator[str]:
+    return iter(())
+
+
+def _interval(one: Subgroup, name: str) -> str:
+    found = one.estimates[name]
+    digits = 2 if MEASURES[name].unit == "score" else 3
+    return f"{found.value:.{digits}f}, 95 % interval {found.low:.{digits}f} to {found.high:.{digits}f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
