@@ -160,7 +160,7 @@ def report(
 ) -> None:
     """Write the subgroup report: HTML, PDF, workbook, CSV, figures and JSON; small cells are folded away."""
     from clinflu.analysis.subgroups import Bootstrap
-    from clinflu.report.material import Options
+    from clinflu.findings.material import Options
     from clinflu.report.subgroup_report import subgroup_report
     from clinflu.report.write import FORMATS
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from clinflu.audit import Audit
 from clinflu.data.asking import list_of_ids
+from clinflu.findings.disclosure.register import Exported, Register
+from clinflu.findings.document import Document
+from clinflu.findings.material import Material, Options
+from clinflu.findings.origin import origin
+from clinflu.findings.sections import SECTIONS
 from clinflu.progress import Progress
-from clinflu.report.disclosure.register import Exported, Register
-from clinflu.report.document import Document
-from clinflu.report.material import Material, Options
-from clinflu.report.origin import origin
-from clinflu.report.sections import SECTIONS
 from clinflu.report.write import FORMATS, Written, write_report
 
 TITLE = "Where the model fails, and why"

@@ -7,7 +7,7 @@ import numpy as np
 
 from clinflu.analysis.groupings import Grouping, merged
 from clinflu.data.arrays import Rows
-from clinflu.report.disclosure.cells import LARGEST_HIDDEN, Cells, Counts, encounters, unsafe
+from clinflu.findings.disclosure.cells import LARGEST_HIDDEN, Cells, Counts, encounters, unsafe
 
 OTHER, ALL_OTHER = "other levels", "all other levels"
 UP_TO, OR = " … ", " or "

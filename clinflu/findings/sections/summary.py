@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from clinflu.analysis.subgroups import MEASURES, Subgroup
-from clinflu.report.document import Section, Words
-from clinflu.report.explained import explained_groups
-from clinflu.report.material import Material
+from clinflu.findings.document import Section, Words
+from clinflu.findings.explained import explained_groups
+from clinflu.findings.material import Material
 
 TITLE = "Summary"
 GOOD_AUROC, FAIR_AUROC = 0.8, 0.7
@@ -33,10 +33,9 @@ def _said(material: Material) -> Iterator[str]:
     yield from _overall(everyone)
     yield from _alerts(material, everyone)
     yield from _failing(material)
-    yield from _weak(material)
     for why in material.explained:
         yield material.explanation(why)
-    yield "Most wrong predictions are chance: at a risk of 10 % one patient in ten has the event, whatever the model says."
+    yield "Most wrong predictions are chance: at a risk of 10 % one patient in ten has the event."
 
 
 def _overall(everyone: Subgroup) -> Iterator[str]:
@@ -94,10 +93,6 @@ def _how(one: Subgroup) -> str:
             f"calibration slope {slope.value:.2f}: its risks are too {'extreme' if slope.value < 1 else 'alike'}"
         )
     return ", ".join(said)
-
-
-def _weak(material: Material) -> Iterator[str]:
-    return iter(())
 
 
 def _interval(one: Subgroup, name: str) -> str:

@@ -1,8 +1,8 @@
 """Section: the performance of the model on all audited encounters."""
 
 from clinflu.analysis.subgroups import MEASURES
-from clinflu.report.document import Column, Section, Table, Words
-from clinflu.report.material import WITHHELD, Material
+from clinflu.findings.document import Column, Section, Table, Words
+from clinflu.findings.material import WITHHELD, Material
 
 TITLE = "Performance"
 

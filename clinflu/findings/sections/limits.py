@@ -1,8 +1,8 @@
 """Section: what the report cannot say."""
 
 from clinflu.analysis.subgroups.measures import FEWEST_OF_A_CLASS, FEWEST_PATIENTS
-from clinflu.report.document import Section, Words
-from clinflu.report.material import Material
+from clinflu.findings.document import Section, Words
+from clinflu.findings.material import Material
 
 TITLE = "Limits"
 FEW_EVENTS = 100

@@ -3,9 +3,9 @@
 from clinflu.analysis.groupings import Grouping
 from clinflu.data.cohort import Exclusion
 from clinflu.figures.flowchart import flowchart_spec
-from clinflu.report.disclosure import is_small
-from clinflu.report.document import Chart, Column, Section, Table, Words
-from clinflu.report.material import WITHHELD, Material
+from clinflu.findings.disclosure import is_small
+from clinflu.findings.document import Chart, Column, Section, Table, Words
+from clinflu.findings.material import WITHHELD, Material
 
 TITLE = "Data and flowchart"
 PARTS = {"train": "training", "audited": "audited", "confirm": "confirming"}

@@ -1,7 +1,7 @@
 """Section: how every figure was made."""
 
-from clinflu.report.document import Section, Words
-from clinflu.report.material import Material
+from clinflu.findings.document import Section, Words
+from clinflu.findings.material import Material
 
 TITLE = "Method"
 ALWAYS = (

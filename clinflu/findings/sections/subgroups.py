@@ -9,8 +9,8 @@ import numpy as np
 from clinflu.analysis.groupings import Grouping
 from clinflu.analysis.subgroups import MEASURES, Subgroup
 from clinflu.figures.forest import forest_spec
-from clinflu.report.document import Chart, Column, Kind, Part, Section, Table, Words
-from clinflu.report.material import WITHHELD, Material
+from clinflu.findings.document import Chart, Column, Kind, Part, Section, Table, Words
+from clinflu.findings.material import WITHHELD, Material
 
 TITLE = "Subgroups"
 EVERYONE = "Everyone"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from clinflu.report.material import Material
+from clinflu.findings.material import Material
 
 LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "torch", "plotly", "kaleido", "xlsxwriter")
 

@@ -8,8 +8,8 @@ import numpy as np
 from clinflu.analysis.groupings import AGE_GROUP, BETWEEN, CROSS, UNDER_TEN, Grouping, grouping, known_groupings
 from clinflu.data.age import age_feature
 from clinflu.errors import DataError
-from clinflu.report.disclosure.cells import TRAINING, Cells, encounters, unsafe
-from clinflu.report.disclosure.folding import (
+from clinflu.findings.disclosure.cells import TRAINING, Cells, encounters, unsafe
+from clinflu.findings.disclosure.folding import (
     ALL_OTHER,
     OTHER,
     Classes,
@@ -20,7 +20,7 @@ from clinflu.report.disclosure.folding import (
     seen_by_outcome,
     seen_by_size,
 )
-from clinflu.report.disclosure.nesting import Crossed, without_remainders
+from clinflu.findings.disclosure.nesting import Crossed, without_remainders
 from clinflu.study import Study
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from clinflu.data.design import MISSING
 from clinflu.data.shown import NOT_RECORDED, shown
-from clinflu.report.document import Column, Section, Table, Words
-from clinflu.report.material import WITHHELD, Material
+from clinflu.findings.document import Column, Section, Table, Words
+from clinflu.findings.material import WITHHELD, Material
 
 TITLE = "The model"
 LEVEL = "level"

@@ -1,8 +1,8 @@
 """Section: what the report was made from, and with what."""
 
-from clinflu.report.document import Column, Section, Table
-from clinflu.report.material import Material
-from clinflu.report.origin import origin
+from clinflu.findings.document import Column, Section, Table
+from clinflu.findings.material import Material
+from clinflu.findings.origin import origin
 
 TITLE = "Provenance"
 

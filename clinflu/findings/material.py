@@ -11,9 +11,9 @@ from clinflu.analysis.subgroups.judged import Judged
 from clinflu.analysis.why import Why
 from clinflu.audit import Audit
 from clinflu.data.age import age_feature
+from clinflu.findings.disclosure import Pattern, is_small
+from clinflu.findings.explained import explain, in_words
 from clinflu.progress import Progress, silent
-from clinflu.report.disclosure import Pattern, is_small
-from clinflu.report.explained import explain, in_words
 from clinflu.study import Study
 
 WITHHELD = "withheld"

@@ -13,9 +13,9 @@ from clinflu.analysis.why.records import (
     variable_records,
 )
 from clinflu.figures.why_figures import remedies_spec, training_groups_spec, variables_spec
-from clinflu.report.disclosure import is_small
-from clinflu.report.document import Chart, Column, Part, Section, Table, Words
-from clinflu.report.material import Material
+from clinflu.findings.disclosure import is_small
+from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
+from clinflu.findings.material import Material
 
 TITLE = "Influential patients, in aggregate"
 LOSS_DIGITS = 5

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from clinflu.report.document import Section
-from clinflu.report.material import Material
-from clinflu.report.sections import data, limits, method, model, performance, provenance, subgroups, summary, why
+from clinflu.findings.document import Section
+from clinflu.findings.material import Material
+from clinflu.findings.sections import data, limits, method, model, performance, provenance, subgroups, summary, why
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "summary": summary.section,

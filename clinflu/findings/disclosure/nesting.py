@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from clinflu.analysis.groupings import Grouping
-from clinflu.report.disclosure.cells import OUTCOMES, Cells, Counts, encounters, unsafe
-from clinflu.report.disclosure.folding import Classes, put_together
+from clinflu.findings.disclosure.cells import OUTCOMES, Cells, Counts, encounters, unsafe
+from clinflu.findings.disclosure.folding import Classes, put_together
 
 BLOCK_ROWS = 8192
 

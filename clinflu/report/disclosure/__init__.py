@@ -1,6 +1,0 @@
-"""Disclosure control: which counts an export may hold."""
-
-from clinflu.report.disclosure.cells import LARGEST_HIDDEN, is_small
-from clinflu.report.disclosure.pattern import Pattern, Shown
-
-__all__ = ["LARGEST_HIDDEN", "Pattern", "Shown", "is_small"]
