@@ -1,6 +1,6 @@
 """Audit: the facade over one study, all that notebooks, dashboards and the command line need."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +41,7 @@ from clinflu.influence.leave_one_out import LeaveOneOut
 from clinflu.influence.trust import Trust
 from clinflu.model.base import FittedModel
 from clinflu.progress import Progress, telling
-from clinflu.results import Results
+from clinflu.results import Result, Results
 from clinflu.storage import open_grades, open_study, save_study
 from clinflu.study import DEFAULT_PENALTY, Study
 from clinflu.verdicts import VerdictStore
@@ -184,6 +184,10 @@ class Audit:
     def pseudonyms(self) -> Pseudonyms:
         """What encounters and patients are called in working papers."""
         return Pseudonyms.of_this_user()
+
+    def once(self, question: str, about: tuple[object, ...], compute: Callable[[], Result]) -> Result:
+        """Return what was computed before for the same content, or compute it; see :class:`clinflu.results.Results`."""
+        return self._results.get(question, about, compute)
 
     def mistakes(self, threshold: float | None = None) -> pd.DataFrame:
         """Return the audited predictions that turned out wrong, worst first; see ``analysis.mistakes``."""

@@ -6,6 +6,11 @@ from clinflu.dashboard.screen import EDIT, RELABEL, Ask, Screen
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.data.shown import shown
 
+SECTION_CALLS = {
+    "subgroups": "audit.subgroups(threshold={threshold}).to_frame()",
+    "performance": "audit.subgroups([], threshold={threshold}).to_frame()",
+    "model": "audit.odds_ratio_intervals",
+}
 OPENED = "import clinflu\n\naudit = clinflu.Audit.open(FOLDER)  # where clinflu run --save keeps it"
 
 
@@ -57,6 +62,20 @@ def what_if_calls(screen: Screen, names: Pseudonyms, audit: Audit) -> str:
         "refit.risks([encounter]), refit.metrics(), refit.subgroup_metrics()",
     ]
     return "\n".join(lines)
+
+
+def section_calls(screen: Screen) -> str:
+    """Return the calls behind a section of what is found about the model as a whole."""
+    called = SECTION_CALLS.get(screen.section, "")
+    report = f"Options(threshold={screen.threshold!r}, internal=True)"
+    return "\n".join(
+        (
+            OPENED,
+            *([called.format(threshold=repr(screen.threshold))] if called else []),
+            "from clinflu.findings import Material, Options, SECTIONS",
+            f"SECTIONS[{screen.section!r}](Material(audit, {report}))  # as the report has it",
+        )
+    )
 
 
 def _encounter(screen: Screen, names: Pseudonyms) -> str:

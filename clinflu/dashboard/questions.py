@@ -17,6 +17,9 @@ from clinflu.data.arrays import Rows
 from clinflu.data.design import MISSING
 from clinflu.data.shown import shown
 from clinflu.errors import DataError
+from clinflu.findings.document import Section
+from clinflu.findings.material import Material, Options
+from clinflu.findings.sections import SECTIONS
 from clinflu.influence.interval import Interval
 from clinflu.progress import Progress
 
@@ -174,6 +177,12 @@ def _tally(audit: Audit, screen: Screen) -> pd.DataFrame | None:
     return tally(audit.study, by, rows) if by else None
 
 
+def _section(audit: Audit, screen: Screen, progress: Progress, _: object) -> Section:
+    threshold = None if screen.threshold == audit.threshold else screen.threshold
+    material = Material(audit, Options(threshold=threshold, internal=True), stage=lambda _: progress)
+    return SECTIONS[screen.section](material)
+
+
 SEARCHING = "Searching the fewest past patients that would change the decision"
 
 
@@ -222,6 +231,11 @@ QUESTIONS: dict[str, Question] = {
         ),
         "Refitting the model without each group of past patients",
         after="refits",
+    ),
+    "section": Question(
+        lambda screen: (screen.section, screen.threshold) if screen.section else None,
+        _section,
+        "Measuring the model, its subgroups and what lies behind them",
     ),
     "support": Question(
         lambda screen: LOW if LOW in screen.chips else None,

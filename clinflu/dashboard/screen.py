@@ -82,6 +82,8 @@ class Screen:
         All that the user said.
     author : str
         Who says it.
+    section : str
+        Of what is found about the model as a whole, which part an analyst looks at; empty for none.
     """
 
     threshold: float
@@ -100,6 +102,7 @@ class Screen:
     asked: Ask | None = None
     verdicts: tuple[Verdict, ...] = ()
     author: str = ""
+    section: str = ""
 
 
 def one_line(text: str) -> str:

@@ -24,6 +24,7 @@ from clinflu.dashboard.screen import (
 from clinflu.dashboard.state import State
 from clinflu.dashboard.worklist import PAGE_ROWS
 from clinflu.errors import StoreError
+from clinflu.findings.sections import SECTIONS
 from clinflu.verdicts.verdict import LONGEST_NAME as LONGEST_AUTHOR
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def _checked(state: State, screen: Screen) -> Screen:
         and 0 <= screen.page * PAGE_ROWS <= len(state.worklist)
         and len(screen.search) <= LONGEST_NAME
         and len(screen.author) <= LONGEST_AUTHOR
+        and screen.section in ("", *SECTIONS)
         and screen.by in ("", *schema.subgroups)
         and screen.variable in ("", *schema.feature_names)
         and {screen.action, asked.action if asked else REMOVE} <= {REMOVE, RELABEL, EDIT}

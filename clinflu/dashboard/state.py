@@ -30,6 +30,7 @@ from clinflu.dashboard.screen import (
 from clinflu.dashboard.worklist import PAGE_ROWS, Worklist
 from clinflu.data.arrays import Flags
 from clinflu.errors import DataError
+from clinflu.findings.sections import SECTIONS
 from clinflu.verdicts import AccessLog, Subject, Verdict, VerdictStore, verdict
 from clinflu.verdicts.verdict import account_name
 
@@ -247,6 +248,12 @@ class State:
         others = tuple(one for one in self.screen.verdicts if one != said)
         again = () if said is None else (replace(said, author=name),)
         self._go(author=name, verdicts=(*others, *again))
+
+    def look_at(self, section: str) -> None:
+        """Show a section of what is found about the model as a whole; an empty name for none."""
+        if section and section not in SECTIONS:
+            raise DataError("there is no such section; choose one of those shown")
+        self._go(section=section)
 
     def reveal(self) -> None:
         """Show the identifier of the chosen encounter, once that is written down."""

@@ -136,14 +136,22 @@ class Material:
     def table(self) -> SubgroupTable:
         """The subgroups of the audited encounters, measured."""
         judged = Judged.of(self.study, self.study.split.audited, self.threshold)
-        return subgroup_table(judged, self.compared, self.options.bootstrap, self.stage("Measuring subgroups"))
+        bootstrap, progress = self.options.bootstrap, self.stage("Measuring subgroups")
+        return self.audit.once(
+            "findings: subgroups", self._about, lambda: subgroup_table(judged, self.compared, bootstrap, progress)
+        )
 
     @cached_property
     def explained(self) -> tuple[Why, ...]:
         """Why the model fails the groups that it fails most; none where outcomes may not be counted."""
         if not self.may_be_counted:
             return ()
-        return explain(self.audit, self.table, self.compared, self.threshold, self.stage("Refitting without groups"))
+        progress = self.stage("Refitting without groups")
+        return self.audit.once(
+            "findings: why",
+            self._about,
+            lambda: explain(self.audit, self.table, self.compared, self.threshold, progress),
+        )
 
     def explanation(self, why: Why) -> str:
         """Return an explanation in words that may be seen."""
@@ -158,6 +166,13 @@ class Material:
         if self.internal:
             return count
         return WITHHELD if is_small(count) else NEAREST * round(count / NEAREST)
+
+    @property
+    def _about(self) -> tuple[object, ...]:
+        """What everything that is computed here depends on beside the study."""
+        options = self.options
+        bootstrap = (options.bootstrap.replicates, options.bootstrap.seed, options.bootstrap.level)
+        return (self.asked, self.threshold, options.internal, self.before, bootstrap)
 
     @cached_property
     def _crossings(self) -> tuple[str, ...]:

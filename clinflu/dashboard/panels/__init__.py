@@ -4,9 +4,11 @@ from clinflu.dashboard.panels.past_patients import PastPatients
 from clinflu.dashboard.panels.patient import Patient
 from clinflu.dashboard.panels.predictions import Predictions
 from clinflu.dashboard.panels.what_if import WhatIf
+from clinflu.dashboard.panels.whole_model import WholeModel
 
 PANELS = (
     Predictions,
+    WholeModel,
     Patient,
     PastPatients,
     WhatIf,

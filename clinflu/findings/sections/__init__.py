@@ -18,4 +18,16 @@ SECTIONS: dict[str, Callable[[Material], Section]] = {
     "provenance": provenance.section,
 }
 
-__all__ = ["SECTIONS"]
+TITLES = {
+    "summary": summary.TITLE,
+    "data": data.TITLE,
+    "model": model.TITLE,
+    "performance": performance.TITLE,
+    "subgroups": subgroups.TITLE,
+    "why": why.TITLE,
+    "limits": limits.TITLE,
+    "method": method.TITLE,
+    "provenance": provenance.TITLE,
+}
+
+__all__ = ["SECTIONS", "TITLES"]
