@@ -275,8 +275,7 @@ def _targets(part):
             place = tuple(
                 slice(None) if axis not in margin else levels[margin.index(axis)] for axis in range(len(part.shape) - 1)
             )
-            for chosen in outcomes:
-                rows.append(index[(*place, list(chosen))].ravel())
+            rows += [index[(*place, list(chosen))].ravel() for chosen in outcomes]
     lengths = np.array([len(one) for one in rows])
     columns, starts = np.concatenate(rows), np.concatenate([[0], np.cumsum(lengths)])
     return csr_matrix((np.ones(len(columns)), columns, starts), (len(rows), part.truth.size))

@@ -30,14 +30,15 @@ def random_audit(seed):
         columns["within"] = np.where(columns["group0"] == "g00", "first", "others")
         features.append(FeatureSpec("within", "Coarse group", levels=()))
     margin = rng.uniform(-2.2, -0.2) + rng.normal(0, 0.8, patients)[patient]
-    for name in columns:
-        effect = dict(zip(np.unique(columns[name]), rng.normal(0, 0.7, 9), strict=False))
-        margin = margin + pd.Series(columns[name]).map(effect).to_numpy()
+    for values in columns.values():
+        effect = dict(zip(np.unique(values), rng.normal(0, 0.7, 9), strict=False))
+        margin = margin + pd.Series(values).map(effect).to_numpy()
     outcome = (rng.random(n) < 1 / (1 + np.exp(-margin))).astype(float)
     schema = CohortSchema(
         "encounter", "patient", "outcome", tuple(features), subgroups=tuple(spec.name for spec in features)
     )
-    rows = pd.DataFrame({"encounter": [f"e{at}" for at in range(n)], "patient": [f"p{at}" for at in patient], **columns})
+    names = {"encounter": [f"e{at}" for at in range(n)], "patient": [f"p{at}" for at in patient]}
+    rows = pd.DataFrame({**names, **columns})
     excluded = int(rng.choice([0, 3, 40]))
     provenance = Provenance("random.csv", "0" * 64, "table", n + excluded, (Exclusion("died", excluded),))
     return Audit.fit(build_cohort(rows.assign(outcome=outcome), schema, provenance), seed=seed)

@@ -12,6 +12,7 @@ from clinflu.verdicts.private import is_there, make_folder
 
 FILE = "exports.json"
 SAME = 1e-12
+UNUSABLE = "the register of exports ({}) cannot be read or written; make its folder yours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ class Register:
                 name: Exported(float(one["threshold"]), tuple(map(str, one["crossings"])))
                 for name, one in content.items()
             }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except OSError:
+            raise StoreError(UNUSABLE.format(self.path)) from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             if isinstance(error, StoreError):
                 raise
             raise StoreError(
