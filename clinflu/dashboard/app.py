@@ -12,7 +12,7 @@ from clinflu.dashboard.block import Block
 from clinflu.dashboard.bundle import Bundle
 from clinflu.dashboard.help import Help
 from clinflu.dashboard.nodes import node
-from clinflu.dashboard.panels import PANELS
+from clinflu.dashboard.panels import ANALYST_PANELS, PANELS
 from clinflu.dashboard.panels.panel import Panel
 from clinflu.dashboard.screen import PAST_PATIENTS, PATIENT, WHAT_IF
 from clinflu.dashboard.serving.place import AUDIT_VARIABLE, PAGE_VARIABLE, ROLE_VARIABLE
@@ -22,7 +22,7 @@ from clinflu.dashboard.statusline import StatusLine
 from clinflu.dashboard.toolbar import Toolbar
 from clinflu.errors import ClinfluError, DataError
 
-ROLES = ("clinician", "analyst")
+CLINICIAN, ANALYST = ROLES = ("clinician", "analyst")
 NO_AUDIT = "The saved audit could not be opened. Save it again with clinflu run --save, and start clinflu app anew."
 ANSWER = ".clinflu-answer"
 LEADS_TO = {PATIENT: "Patient", PAST_PATIENTS: "PastPatients", WHAT_IF: "WhatIf"}
@@ -68,14 +68,15 @@ def build(state: State, *, plotly: bool = True) -> Dashboard:
     page = f"clinflu-{secrets.token_hex(4)}"
     panels: tuple[Panel, ...] = tuple(panel(state, page) for panel in PANELS)  # they hear of a change first
     toolbar, statusline, guide = Toolbar(state, page), StatusLine(state, page), Help(state, page)
+    whole = tuple(panel(state, page) for panel in ANALYST_PANELS) if state.role == ANALYST else ()
     first, *others = panels
-    answers = widgets.VBox([one.widget for one in others])
+    answers = widgets.VBox([one.widget for one in (*whole, *others)])
     answers.add_class("clinflu-answers")
     columns = widgets.Box([first.widget, answers])
     columns.add_class("clinflu-columns")
     _lead(state, panels)
     parts = [Bundle(plotly=plotly), toolbar.widget, statusline.widget, guide.widget, columns]
-    return Dashboard(state, panels, toolbar, statusline, guide, _page(parts))
+    return Dashboard(state, (*panels, *whole), toolbar, statusline, guide, _page(parts))
 
 
 def saved() -> Any:

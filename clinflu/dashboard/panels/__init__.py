@@ -8,8 +8,8 @@ from clinflu.dashboard.panels.whole_model import WholeModel
 
 PANELS = (
     Predictions,
-    WholeModel,
     Patient,
     PastPatients,
     WhatIf,
 )
+ANALYST_PANELS = (WholeModel,)  # above the others, and for an analyst alone
