@@ -219,7 +219,19 @@ def _from_sklearn(cohort: Cohort, model: Any) -> GivenModel:
         columns = (INTERCEPT, *columns)
     names = tuple(str(column) for column in columns)
     variables = tuple(_variable_of(name, cohort.schema.feature_names) for name in names)
+    _refuse_baselines(names, cohort)
     return GivenModel(x, theta, names, variables, _penalty_of(final), getattr(final, "class_weight", None))
+
+
+def _refuse_baselines(columns: tuple[str, ...], cohort: Cohort) -> None:
+    """Raise if a column comes from a score that the cohort holds only to compare the model with."""
+    known = (*cohort.schema.feature_names, *cohort.schema.baseline_names)
+    used = sorted({_variable_of(name, known) for name in columns} & set(cohort.schema.baseline_names))
+    if used:
+        raise DataError(
+            f"the model uses {', '.join(used)}, which the cohort holds only to compare the model with; make it a "
+            "feature of the cohort instead"
+        )
 
 
 def _transformed(model: Any, frame: pd.DataFrame) -> tuple[Matrix, tuple[Any, ...]]:

@@ -2,10 +2,11 @@
 
 from clinflu.data.cohort import Cohort, Exclusion, PlantedCause, Provenance, build_cohort
 from clinflu.data.design import Column, Design, Encoder
-from clinflu.data.schema import CohortSchema, FeatureSpec
+from clinflu.data.schema import BaselineSpec, CohortSchema, FeatureSpec
 from clinflu.data.split import Split, split_by_patient
 
 __all__ = [
+    "BaselineSpec",
     "Cohort",
     "CohortSchema",
     "Column",

@@ -88,8 +88,8 @@ class Cohort:
     Parameters
     ----------
     frame : DataFrame
-        Index: encounter id (text, unique). Columns: patient id (text), outcome (0 or 1) and the features of
-        the schema; missing values are NA.
+        Index: encounter id (text, unique). Columns: patient id (text), outcome (0 or 1), the features and
+        the baseline scores of the schema; missing values are NA.
     schema : CohortSchema
         What the columns mean.
     provenance : Provenance
@@ -170,10 +170,12 @@ def build_cohort(
     Raises
     ------
     LoaderError
-        Every absent column, or every value that breaks its ``FeatureSpec``, in one message; or no row is left.
+        Every absent column, or every value that breaks its ``FeatureSpec`` or ``BaselineSpec``, in one message; or
+        no row is left.
     """
     keys = [schema.encounter_id, schema.patient_id, schema.outcome]
-    require_columns(rows, [*keys, *schema.feature_names], provenance.source)
+    columns = [*keys, *schema.feature_names, *schema.baseline_names]
+    require_columns(rows, columns, provenance.source)
     if rows.empty:
         raise LoaderError(f"{provenance.source} holds no encounters at risk; check that it is the right file")
     if source_rows is None:
@@ -182,7 +184,7 @@ def build_cohort(
     if kept != len(rows):
         raise LoaderError(f"{provenance.source}: the flowchart ends at {kept} encounters, but {len(rows)} were given")
     _refuse_identifiers(rows, schema, provenance.source)
-    frame = validate(rows[[*keys, *schema.feature_names]], schema, source_rows)
+    frame = validate(rows[columns], schema, source_rows)
     frame = frame.astype({schema.outcome: "int8"}).set_index(schema.encounter_id)
     return Cohort(frame, schema, provenance, planted)
 

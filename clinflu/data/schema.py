@@ -48,6 +48,37 @@ class FeatureSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineSpec:
+    """A score that the cohort carries to compare the model with; never a feature of the model.
+
+    Parameters
+    ----------
+    name : str
+        Column of the cohort's frame; larger values mean a higher risk.
+    label : str
+        What a clinician calls it.
+    approximate : bool
+        Whether parts of the published score are missing or stand for something else.
+    note : str
+        What is missing; an approximate score needs it, and every view of the score shows it.
+    largest : int
+        Largest value that it can take here; the smallest is 0.
+    """
+
+    name: str
+    label: str
+    approximate: bool
+    note: str
+    largest: int
+
+    def __post_init__(self) -> None:
+        if self.largest < 1:
+            raise DataError(f"baseline {self.name!r} needs a largest value of 1 or more")
+        if self.approximate and not self.note.strip():
+            raise DataError(f"baseline {self.name!r} is approximate: say in its note what is missing")
+
+
+@dataclass(frozen=True, slots=True)
 class CohortSchema:
     """Which columns name the encounter, the patient and the outcome, and what the others mean.
 
@@ -61,6 +92,8 @@ class CohortSchema:
         The event in words, to be read after "was": ``"readmitted within 30 days"``.
     subgroups : tuple of str
         Categories by which patients are grouped when the model's failures are explained.
+    baselines : tuple of BaselineSpec
+        Scores that the rows carry beside the features, to compare the model with.
     """
 
     encounter_id: str
@@ -69,9 +102,10 @@ class CohortSchema:
     features: tuple[FeatureSpec, ...]
     outcome_label: str = "readmitted within 30 days"
     subgroups: tuple[str, ...] = ()
+    baselines: tuple[BaselineSpec, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [self.encounter_id, self.patient_id, self.outcome, *self.feature_names]
+        names = [self.encounter_id, self.patient_id, self.outcome, *self.feature_names, *self.baseline_names]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise DataError(f"the schema names {', '.join(twice)} more than once; give each column one meaning")
@@ -87,6 +121,11 @@ class CohortSchema:
     def feature_names(self) -> tuple[str, ...]:
         """Names of the recorded variables, in order."""
         return tuple(spec.name for spec in self.features)
+
+    @property
+    def baseline_names(self) -> tuple[str, ...]:
+        """Names of the scores that the model is compared with, in order."""
+        return tuple(spec.name for spec in self.baselines)
 
     @property
     def categories(self) -> tuple[FeatureSpec, ...]:

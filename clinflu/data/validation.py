@@ -69,6 +69,12 @@ def validate(frame: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series) 
     return typed
 
 
+def _specs(schema: CohortSchema) -> dict[str, FeatureSpec]:
+    """Return what each column beside ids and outcome must hold; a baseline score is checked as a number is."""
+    scores = (FeatureSpec(one.name, one.label, bounds=(0, one.largest)) for one in schema.baselines)
+    return {spec.name: spec for spec in (*schema.features, *scores)}
+
+
 def _readable(table: pd.DataFrame, schema: CohortSchema) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
     """Return the table with its numbers read, and by column which rows hold something that is no number.
 
@@ -80,7 +86,8 @@ def _readable(table: pd.DataFrame, schema: CohortSchema) -> tuple[pd.DataFrame, 
         columns[name] = columns[name].replace("", None)
     for name in columns.keys() & {spec.name for spec in schema.categories}:
         columns[name] = _plain_text(columns[name])
-    for name in columns.keys() & {schema.outcome, *(spec.name for spec in schema.features if not spec.is_category)}:
+    numeric = (name for name, spec in _specs(schema).items() if not spec.is_category)
+    for name in columns.keys() & {schema.outcome, *numeric}:
         numbers = _number(columns[name])
         unreadable[name] = numbers.isna() & columns[name].notna()
         columns[name] = numbers
@@ -115,7 +122,7 @@ def _unreadable_problems(
 def _pandera_schema(schema: CohortSchema) -> Any:
     import pandera.pandas as pa
 
-    columns = {spec.name: _pandera_column(spec) for spec in schema.features}
+    columns = {name: _pandera_column(spec) for name, spec in _specs(schema).items()}
     columns[schema.patient_id] = pa.Column(str, nullable=False)
     columns[schema.encounter_id] = pa.Column(str, nullable=False, unique=True)
     columns[schema.outcome] = pa.Column(float, pa.Check.isin([0.0, 1.0]), nullable=False)
@@ -151,7 +158,7 @@ def _expected(column: str, check: str, schema: CohortSchema) -> str:
         return "expected 0 or 1"
     if column in (schema.encounter_id, schema.patient_id):
         return "expected text"
-    return _expected_value(schema.feature(column))
+    return _expected_value(_specs(schema)[column])
 
 
 def _expected_value(spec: FeatureSpec) -> str:

@@ -7,7 +7,7 @@ from clinflu.figures.config import Spec
 from clinflu.figures.style import figure_text, shorten
 from clinflu.figures.theme import DOWN, INK, NEUTRAL
 
-LONGEST_LEVEL = 44
+LONGEST_LEVEL = 64
 
 
 def forest_spec(

@@ -69,6 +69,6 @@ def _cell(column: Column, row: dict[str, tuple[Column, Value]], with_interval: s
     if column.key not in with_interval:
         return written
     low, high = (row[column.key + end] for end in (LOW, HIGH))
-    if low[1] is None or high[1] is None:
+    if not all(isinstance(one, int | float) for one in (row[column.key][1], low[1], high[1])):
         return written
     return f"{written} ({text(*low).removesuffix(' %')} to {text(*high)})"

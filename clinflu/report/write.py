@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ OWN = frozenset((HTML, PDF, XLSX, JSON, TABLES, FIGURES, NOTICE))
 OWN_FILE = re.compile(r"[a-z0-9_]+\.(csv|png|svg)")
 KEY = re.compile(r"[a-z][a-z0-9_]{0,60}")
 WORKPLACE = ".clinflu-"
+LEFT_BEHIND_S = 24 * 3600.0
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
 
@@ -87,6 +89,7 @@ def write_report(
     _check_keys(document)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        _clear_left_behind(out.parent)
         workplace = Path(tempfile.mkdtemp(prefix=WORKPLACE, dir=out.parent))
     except OSError:
         raise DataError(f"cannot write beside {out.name}; give a folder that you may write to") from None
@@ -103,6 +106,15 @@ def write_report(
         if out.exists() or not (workplace / "old").exists():  # never the only copy of the report that was there
             shutil.rmtree(workplace, ignore_errors=True)
     return Written(out, tuple(sorted(out.iterdir())))
+
+
+def _clear_left_behind(folder: Path) -> None:
+    """Remove what reports that were killed have left here a day ago or earlier."""
+    for path in folder.glob(f"{WORKPLACE}*"):
+        found = path.lstat()
+        old = time.time() - found.st_mtime > LEFT_BEHIND_S
+        if old and found.st_uid == os.geteuid() and (path / "new").is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _fill(document: Document, new: Path, formats: tuple[str, ...], progress: Progress) -> None:

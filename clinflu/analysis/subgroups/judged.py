@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from clinflu.analysis.subgroups.measures import (
-    CALIBRATION,
     FEWEST_OF_A_CLASS,
     FEWEST_PATIENTS,
     PLAIN,
@@ -116,15 +115,28 @@ class Members:
     @cached_property
     def calibration(self) -> Matrix:
         """What each encounter adds to the calibration sums at :attr:`fits`, (m, 7)."""
-        at = self.fits
-        if not np.isfinite(at).all():
-            return np.zeros((len(self.y), len(CALIBRATION)))
-        return calibration_columns(self.y, self.margin, at)
+        alone, a, b = np.nan_to_num(self.fits)  # a step from NaN is NaN, whatever these are
+        return calibration_columns(self.y, self.margin, (alone, a, b))
 
     @cached_property
     def auroc(self) -> float:
         """Share of (event, no event) pairs in order; NaN without both."""
         return auroc(self.y, self.margin) if len(self.y) else np.nan
+
+    def patients_for(self, rests_on: Need) -> int:
+        """Return on how many patients a figure rests, 2 at the least: those with an event, say; of two the fewer."""
+        event = self.y == 1
+        alert = self.judged.plain[self.places, PLAIN.index("alerts")] == 1
+        rows = {
+            "patients": [np.ones(len(event), dtype=bool)],
+            "events": [event],
+            "others": [~event],
+            "both": [event, ~event],
+            "alerts": [alert],
+            "quiet": [~alert],
+        }
+        of = self.judged.patients[self.places]
+        return max(2, min(int(np.count_nonzero(np.bincount(of[mask]))) for mask in rows[rests_on]))
 
     def lacks(self, need: Need) -> str:
         """Say in words what there is too little of for a figure; empty where there is enough."""

@@ -35,6 +35,8 @@ class Measure:
         On which scale its interval is symmetric: log-odds for a share, log for a positive number.
     count : tuple of str
         Of a proportion the sums above and below the line, from which Wilson's interval comes; else empty.
+    rests_on : str
+        Whose patients its error comes from, as in ``need``; how many there are says how well the error is known.
     """
 
     label: str
@@ -43,6 +45,7 @@ class Measure:
     need: Need = "both"
     scale: Scale = "difference"
     count: tuple[str, str] | tuple[()] = ()
+    rests_on: Need = "patients"
 
     @property
     def is_proportion(self) -> bool:
@@ -59,7 +62,8 @@ def _ratio(above: str, below: str) -> Callable[[Sums], Vector]:
 
 
 def _proportion(label: str, above: str, below: str, need: Need) -> Measure:
-    return Measure(label, "share", _ratio(above, below), need, "share", (above, below))
+    rests_on: Need = "patients" if below == "encounters" else need
+    return Measure(label, "share", _ratio(above, below), need, "share", (above, below), rests_on)
 
 
 def _calibration_intercept(sums: Sums) -> Vector:
@@ -89,15 +93,15 @@ MEASURES: dict[str, Measure] = {
     "mean_risk": Measure("Mean predicted risk", "share", _ratio("risk", "encounters"), "patients", "share"),
     "oe": Measure("Observed : expected", "ratio", _ratio("events", "risk"), "events", "positive"),
     "calibration_intercept": Measure("Calibration-in-the-large", "log-odds", _calibration_intercept),
-    "calibration_slope": Measure("Calibration slope", "slope", _calibration_slope),
-    "auroc": Measure("AUROC", "score", _ratio("ordered_pairs", "pairs"), "both", "share"),
+    "calibration_slope": Measure("Calibration slope", "slope", _calibration_slope, rests_on="both"),
+    "auroc": Measure("AUROC", "score", _ratio("ordered_pairs", "pairs"), "both", "share", rests_on="both"),
     "brier": Measure("Brier score", "score", _ratio("squared_error", "encounters"), "both", "share"),
     "sensitivity": _proportion("Sensitivity", "true_alerts", "events", "events"),
     "specificity": _proportion("Specificity", "true_quiet", "others", "others"),
     "ppv": _proportion("Positive predictive value", "true_alerts", "alerts", "alerts"),
     "npv": _proportion("Negative predictive value", "true_quiet", "quiet", "quiet"),
     "alert_rate": _proportion("Alert rate", "alerts", "encounters", "patients"),
-    "net_benefit": Measure("Net benefit", "score", _net_benefit, "events"),
+    "net_benefit": Measure("Net benefit", "score", _net_benefit, "events", rests_on="events"),
 }
 
 PLAIN = ("encounters", "events", "risk", "squared_error", "alerts", "true_alerts")

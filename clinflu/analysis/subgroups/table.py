@@ -6,24 +6,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit, ndtr, ndtri
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 
 from clinflu.analysis.groupings import Grouping, groupings
-from clinflu.analysis.linearised import Audited, auroc
 from clinflu.analysis.mistakes import check_threshold
+from clinflu.analysis.subgroups.intervals import Side, difference, interval
 from clinflu.analysis.subgroups.judged import Judged, Members
-from clinflu.analysis.subgroups.measures import MEASURES, Measure
+from clinflu.analysis.subgroups.measures import MEASURES
 from clinflu.analysis.subgroups.replicates import Bootstrap, Measured, Partition, replicated
-from clinflu.data.arrays import Vector
-from clinflu.influence.interval import jackknife_variance
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
-WILSON, BOOTSTRAP, DELONG = "Wilson", "patient-cluster bootstrap", "DeLong"
 NO_COMPLEMENT = "holds every encounter"
-AT_THE_END = "at the end of its range"
 NO_VALUE = "has no finite value here"
 EVERYONE = "all audited encounters"
 
@@ -136,9 +130,10 @@ def subgroups(
 ) -> SubgroupTable:
     """Measure the model in every subgroup of the audited encounters.
 
-    Proportions have Wilson's interval; the AUROC has DeLong's where no patient is there twice; everything else, and
-    every difference to the complement, has one from a bootstrap that draws patients, the same draws for all subgroups,
-    with the normal quantile on the scale of the measure.
+    A bootstrap draws patients, the same draws for all subgroups. Proportions have Wilson's interval, where patients
+    are there more than once of counts divided by the design effect; the AUROC has DeLong's where no patient is there
+    twice; everything else has one from the bootstrap, on the scale of the measure. The interval of a difference to
+    the complement comes from the limits of both and the correlation of their draws.
 
     Parameters
     ----------
@@ -159,8 +154,9 @@ def subgroups(
 
     References
     ----------
-    Wilson (1927); DeLong et al. (1988), doi:10.2307/2531595; Field & Welsh (2007) for the cluster bootstrap;
-    Benjamini & Hochberg (1995).
+    Wilson (1927); Dean & Pagano (2015), doi:10.1093/jssam/smv024; DeLong et al. (1988), doi:10.2307/2531595;
+    Field & Welsh (2007) for the cluster bootstrap; Zou & Donner (2008), doi:10.1002/sim.3095; Benjamini & Hochberg
+    (1995).
     """
     limit = study.threshold if threshold is None else check_threshold(threshold)
     judged = Judged.of(study, study.split.audited, limit)
@@ -206,11 +202,13 @@ def _row(
     values = [exact(members) for members in pair]
     estimates, differences = {}, {}
     for name, measure in MEASURES.items():
-        reach = float(ndtri(0.5 + coverage / 2))
-        estimates[name] = _estimate(measure, inside, values[0][name], draws[0][name], reach)
+        sides = [
+            Side(measure, *side)
+            for side in zip(pair, (one[name] for one in values), (one[name] for one in draws), strict=True)
+        ]
+        estimates[name] = _estimate(sides[0], coverage)
         if one.key:
-            both = (values[0][name], values[1][name])
-            differences[name] = _difference(measure, pair, both, (draws[0][name], draws[1][name]), reach)
+            differences[name] = _difference(sides[0], sides[1], coverage)
     counts = len(inside.places), inside.patients, int(inside.sums["events"])
     return Subgroup(one.key, one.label, level, *counts, estimates, differences)
 
@@ -226,58 +224,24 @@ def exact(members: Members) -> dict[str, float]:
     return {name: float(measure.of(sums)) for name, measure in MEASURES.items()}
 
 
-def _estimate(measure: Measure, members: Members, value: float, draws: Vector, reach: float) -> Estimate:
-    lacking = members.lacks(measure.need)
-    if lacking:
-        return Estimate(withheld=lacking)
-    if not np.isfinite(value):
-        return Estimate(withheld=NO_VALUE)
-    if measure.count:
-        above, below = (members.sums[name] for name in measure.count)
-        alpha = 2.0 * float(ndtr(-reach))
-        low, high = proportion_confint(above, below, alpha=alpha, method="wilson")
-        return Estimate(value, float(low), float(high), WILSON)
-    if measure is MEASURES["auroc"] and members.one_row_a_patient:
-        at = Audited(members.margin, members.y, np.arange(len(members.y)), members.judged.threshold)
-        error = float(np.sqrt(jackknife_variance(auroc(at).per_encounter, at.patients)))
-        return Estimate(value, max(0.0, value - reach * error), min(1.0, value + reach * error), DELONG)
-    scaled = _scaled(measure, np.append(draws, value))
-    if not np.isfinite(scaled[-1]):
-        return Estimate(value, withheld=AT_THE_END)
-    around = reach * float(np.std(scaled[:-1][np.isfinite(scaled[:-1])], ddof=1))
-    low, high = _unscaled(measure, np.array([scaled[-1] - around, scaled[-1] + around]))
-    return Estimate(value, float(low), float(high), BOOTSTRAP)
+def _estimate(side: Side, coverage: float) -> Estimate:
+    lacking = side.members.lacks(side.measure.need)
+    if lacking or not np.isfinite(side.value):
+        return Estimate(withheld=lacking or NO_VALUE)
+    found = interval(side, coverage)
+    return Estimate(side.value, found.low, found.high, found.method, found.withheld)
 
 
-def _difference(
-    measure: Measure,
-    pair: tuple[Members, Members],
-    values: tuple[float, float],
-    draws: tuple[Vector, Vector],
-    reach: float,
-) -> Difference:
-    if not len(pair[1].places):
+def _difference(inside: Side, outside: Side, coverage: float) -> Difference:
+    if not len(outside.members.places):
         return Difference(withheld=NO_COMPLEMENT)
-    lacking = pair[0].lacks(measure.need) or pair[1].lacks(measure.need)
-    value = values[0] - values[1]
+    need = inside.measure.need
+    lacking = inside.members.lacks(need) or outside.members.lacks(need)
+    value = inside.value - outside.value
     if lacking or not np.isfinite(value):
         return Difference(withheld=lacking or NO_VALUE)
-    gaps = draws[0] - draws[1]
-    error = float(np.std(gaps[np.isfinite(gaps)], ddof=1))
-    at_the_end = measure.is_proportion and not all(0.0 < one < 1.0 for one in values)
-    if at_the_end or not error > 0:
-        return Difference(value, withheld=AT_THE_END)
-    return Difference(value, value - reach * error, value + reach * error, 2.0 * float(ndtr(-abs(value) / error)))
-
-
-def _scaled(measure: Measure, values: Vector) -> Vector:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scaled = {"share": logit, "positive": np.log}.get(measure.scale, np.asarray)(values)
-    return np.asarray(scaled)
-
-
-def _unscaled(measure: Measure, values: Vector) -> Vector:
-    return np.asarray({"share": expit, "positive": np.exp}.get(measure.scale, np.asarray)(values))
+    found, p = difference(inside, outside, coverage)
+    return Difference(value, found.low, found.high, p, withheld=found.withheld)
 
 
 def _corrected(rows: list[Subgroup]) -> list[Subgroup]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,7 @@ def checked_records(study: Study, records: Any) -> pd.DataFrame:
     study : Study
     records : DataFrame or list of mappings
         Every recorded variable and the outcome; encounter and patient id may be left out, as columns or as a whole.
+        Baseline scores, as rows of a cohort hold them, teach nothing and are passed over.
         The encounter id may be the index of a frame, as it is in a cohort.
 
     Returns
@@ -106,8 +108,8 @@ def checked_records(study: Study, records: Any) -> pd.DataFrame:
     DataError
         Every problem by row and column, without a value.
     """
-    schema, encoder = study.cohort.schema, require_encoder(study, "new records")
-    table = _as_table(records, schema)
+    encoder, schema = require_encoder(study, "new records"), replace(study.cohort.schema, baselines=())
+    table = _as_table(records, schema).drop(columns=list(study.cohort.schema.baseline_names), errors="ignore")
     unknown = [str(name) for name in table.columns if name not in _columns(schema)]
     if unknown:
         raise DataError(f"the records hold {', '.join(unknown[:SHOWN])}, which are no variables of this cohort")

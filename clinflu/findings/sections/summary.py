@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from clinflu.analysis.subgroups import MEASURES, Subgroup
+from clinflu.analysis.why import Why
 from clinflu.findings.document import Section, Words
 from clinflu.findings.explained import explained_groups
 from clinflu.findings.material import Material
@@ -33,8 +34,7 @@ def _said(material: Material) -> Iterator[str]:
     yield from _overall(everyone)
     yield from _alerts(material, everyone)
     yield from _failing(material)
-    for why in material.explained:
-        yield material.explanation(why)
+    yield from (_why(why) for why in material.explained)
     yield "Most wrong predictions are chance: at a risk of 10 % one patient in ten has the event."
 
 
@@ -77,6 +77,25 @@ def _failing(material: Material) -> Iterator[str]:
         return
     names = "; ".join(f"{one.label} {one.level} ({_how(one)})" for one in failing)
     yield f"Of {len(material.table.groups):,} subgroups it fails these beyond chance, the surest first: {names}."
+
+
+def _why(why: Why) -> str:
+    """Return in plain words what the refits say of a group that the model fails."""
+    group = why.groups.harmful[0].name if why.groups.harmful else ""
+    kept = "a model refitted without them predicts it better, also on patients who chose nothing of this"
+    said = {
+        "confirmed": f"part of it comes from how the model was taught: the training patients of {group}; {kept}",
+        "not confirmed": (
+            f"leaving out the training patients of {group} helps where it was tried, but not on patients set aside: "
+            "it may be chance"
+        ),
+        "unexplained": (
+            f"no group of training patients explains it: leaving out one of {why.groups.searched:,} changes nothing "
+            "beyond chance. Its patients are harder to predict from what is recorded"
+        ),
+        "not worse": "on the whole it is predicted no worse than others, beyond chance",
+    }
+    return f"Why {why.label}: {said[why.finding]}."
 
 
 def _how(one: Subgroup) -> str:
