@@ -8,6 +8,7 @@ import pandas as pd
 from clinflu.data import Cohort, CohortSchema, Exclusion, FeatureSpec, Provenance, build_cohort
 from clinflu.data.validation import require_columns
 from clinflu.errors import LoaderError
+from data_loaders.diabetes130_baselines import BASELINES, baseline_scores
 from data_loaders.diabetes130_codes import DESCRIPTIONS
 from data_loaders.fetch import fetched_diabetes130
 from data_loaders.icd9 import strack_group
@@ -84,6 +85,7 @@ SCHEMA = CohortSchema(
         "medical_specialty",
         "diag_1",
     ),
+    baselines=BASELINES,
 )
 
 
@@ -132,8 +134,9 @@ def read_raw(source: Path) -> tuple[pd.DataFrame, str]:
 def cohort_from_raw(raw: pd.DataFrame, provenance: Provenance) -> Cohort:
     """Return a table of the published 50 columns as a cohort.
 
-    Codes become their descriptions, diagnoses their Strack groups; patients who died or went to a hospice
-    cannot be readmitted and are excluded with their counts. The label is ``readmitted == "<30"``.
+    Codes become their descriptions, diagnoses their Strack groups; LACE and HOSPITAL are computed from the codes, to
+    compare a model with; patients who died or went to a hospice cannot be readmitted and are excluded with their
+    counts. The label is ``readmitted == "<30"``.
 
     Raises
     ------
@@ -146,7 +149,10 @@ def cohort_from_raw(raw: pd.DataFrame, provenance: Provenance) -> Cohort:
     at_risk = raw[~(died | hospice)]
     described = {name: at_risk[name].map(codes) for name, codes in DESCRIPTIONS.items()}
     grouped = {name: strack_group(at_risk[name]) for name in DIAGNOSES}
-    rows = at_risk.assign(**described, **grouped, readmitted_30d=(at_risk["readmitted"] == "<30").astype(float))
+    scores = {str(name): points for name, points in baseline_scores(at_risk).items()}
+    rows = at_risk.assign(
+        **described, **grouped, **scores, readmitted_30d=(at_risk["readmitted"] == "<30").astype(float)
+    )
     exclusions = (
         Exclusion("died in hospital", int(died.sum())),
         Exclusion("discharged to a hospice", int(hospice.sum())),

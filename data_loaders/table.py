@@ -37,6 +37,14 @@ Without ``file`` the table has the stem of the TOML: ``discharges.toml`` describ
 
 Whole numbers may stand for texts (``values = [11, 19]``). In Parquet, numbers that serve as ids or categories
 become text without ``.0``, and true-or-false columns ``True`` and ``False``. Columns that are not named are ignored.
+
+A score that the table already holds may be named to compare the model with. It never enters the model::
+
+    [baselines.lace_at_discharge]                 # a column of numbers from 0 to largest, or missing
+    largest = 19
+    label = "LACE"                                # optional: otherwise the column's name
+    approximate = true                            # optional: parts of the published score are missing ...
+    note = "Emergency visits to this hospital alone."   # ... and then this says which
 """
 
 from dataclasses import dataclass
@@ -49,7 +57,8 @@ from clinflu.data import Cohort, CohortSchema, Exclusion, Provenance, build_coho
 from clinflu.data.validation import SHOWN
 from clinflu.errors import LoaderError
 from data_loaders.reading import MAX_UNPACKED_BYTES, read_csv, read_member, require_distinct
-from data_loaders.table_description import SUFFIXES, Description, is_table_name, nearest, read_description, read_toml
+from data_loaders.table_description import SUFFIXES, Description, is_table_name, read_description, read_toml
+from data_loaders.toml_section import nearest
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,14 @@
 """The TOML that describes a table: read key by key, with every problem kept for one message."""
 
-import difflib
 import re
 import tomllib
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clinflu.data import CohortSchema, FeatureSpec
+from clinflu.data import BaselineSpec, CohortSchema, FeatureSpec
 from clinflu.errors import DataError, LoaderError
+from data_loaders.toml_section import Section, nearest
 
 MAX_BYTES = 2**20
 SUFFIXES = (".csv", ".parquet")
@@ -98,123 +97,41 @@ def read_description(path: Path) -> Description:
         It cannot be read as TOML at all.
     """
     problems: list[str] = []
-    document = _Section("the description", read_toml(path), problems)
-    table = _Section("[table]", document.take("table", {}), problems)
+    document = Section("the description", read_toml(path), problems)
+    table = Section("[table]", document.take("table", {}), problems)
     features = _features(document.take("features", {}), problems)
+    baselines = _baselines(document.take("baselines", {}), problems)
     rules = _rules(document.take("exclude", []), problems)
     document.close()
     file = table.text("file")
     keys = {key: table.text(key, required=True) for key in KEYS}
-    _require_distinct_keys(keys, features, problems)
+    _require_distinct_keys(keys, features, baselines, problems)
     event = table.text("outcome_event")
     label = table.text("outcome_label") or (keys["outcome"] or "").replace("_", " ")
     missing = table.texts("missing")
     subgroups = _subgroups(table, features)
     table.close()
-    schema = None if problems else _schema(keys, features, label, subgroups, problems)
-    named = [*keys.values(), *(rule.column for rule in rules), *features]
+    schema = None if problems else _schema(keys, (features, baselines), label, subgroups, problems)
+    named = [*keys.values(), *(rule.column for rule in rules), *features, *baselines]
     columns = tuple(dict.fromkeys(name for name in named if name))
     return Description(file, columns, schema, event, ("",) if missing is None else missing, rules, tuple(problems))
 
 
 def _schema(
     keys: dict[str, str | None],
-    features: dict[str, FeatureSpec | None],
+    columns: tuple[dict[str, FeatureSpec | None], dict[str, BaselineSpec | None]],
     label: str,
     subgroups: tuple[str, ...],
     problems: list[str],
 ) -> CohortSchema | None:
     names = {key: str(name) for key, name in keys.items()}
-    specs = tuple(spec for spec in features.values() if spec is not None)
+    features = tuple(spec for spec in columns[0].values() if spec is not None)
+    baselines = tuple(spec for spec in columns[1].values() if spec is not None)
     try:
-        return CohortSchema(**names, features=specs, outcome_label=label, subgroups=subgroups)
+        return CohortSchema(**names, features=features, outcome_label=label, subgroups=subgroups, baselines=baselines)
     except DataError as error:
         problems.append(str(error))
         return None
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """Return a question that offers the nearest of the known names, or nothing where none is near."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-class _Section:
-    """One table of the TOML; a key that nobody asks for is a problem, and so is one of the wrong type."""
-
-    def __init__(self, title: str, content: object, problems: list[str]) -> None:
-        self._title = title
-        self._problems = problems
-        self._asked: list[str] = []
-        self._content: dict[str, Any] = content if isinstance(content, dict) else {}
-        if not isinstance(content, dict):
-            self.problem("must be a section of keys and values")
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._content
-
-    def problem(self, text: str) -> None:
-        self._problems.append(f"{self._title}: {text}")
-
-    def take(self, key: str, default: Any = None) -> Any:
-        self._asked.append(key)
-        return self._content.get(key, default)
-
-    def text(self, key: str, *, required: bool = False) -> str | None:
-        value = self.take(key)
-        if value is None:
-            if required:
-                self.problem(f"{key} is missing")
-            return None
-        text = _text_of(value)
-        if not text:
-            self.problem(f"{key} must be a text in quotes")
-        return text or None
-
-    def texts(self, key: str) -> tuple[str, ...] | None:
-        values = self.take(key)
-        if values is None:
-            return None
-        texts = [_text_of(value) for value in values] if isinstance(values, list) else [None]
-        known = [text for text in texts if text is not None]
-        if len(known) < len(texts):
-            self.problem(f"{key} must be a list of texts, such as ['A', 'B']")
-            return None
-        if len(set(known)) < len(known):
-            self.problem(f"{key} names something more than once")
-        return tuple(known)
-
-    def flag(self, key: str) -> bool:
-        value = self.take(key, default=False)
-        if not isinstance(value, bool):
-            self.problem(f"{key} must be true or false")
-        return value is True
-
-    def bounds(self, key: str) -> tuple[float, float] | None:
-        value = self.take(key)
-        if value is None:
-            return None
-        if not (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] < value[1]):
-            self.problem(f"{key} must be the smallest and the largest plausible number, such as [0, 120]")
-            return None
-        return float(value[0]), float(value[1])
-
-    def close(self) -> None:
-        for key in self._content:
-            if key not in self._asked:
-                self.problem(f"{key!r} is not a key that can stand there{nearest(key, self._asked)}")
-
-
-def _text_of(value: object) -> str | None:
-    """Return a text as it is and a whole number as text; nothing else is one."""
-    if isinstance(value, str):
-        return value
-    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64
-    return str(value) if whole else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _features(content: object, problems: list[str]) -> dict[str, FeatureSpec | None]:
@@ -227,7 +144,7 @@ def _features(content: object, problems: list[str]) -> dict[str, FeatureSpec | N
 
 def _feature(name: str, content: object, problems: list[str]) -> FeatureSpec | None:
     before = len(problems)
-    section = _Section(f"feature {name!r}", content, problems)
+    section = Section(f"feature {name!r}", content, problems)
     label, unit = section.text("label"), section.text("unit")
     bounds, log1p = section.bounds("bounds"), section.flag("log1p")
     levels, category = section.texts("levels"), section.flag("category")
@@ -248,6 +165,30 @@ def _feature(name: str, content: object, problems: list[str]) -> FeatureSpec | N
     return FeatureSpec(name, label or name, unit, () if category and levels is None else levels, bounds, log1p)
 
 
+def _baselines(content: object, problems: list[str]) -> dict[str, BaselineSpec | None]:
+    """Return the scores to compare the model with by column; ``None`` for one that has a problem."""
+    if not isinstance(content, dict):
+        problems.append("the description: write each score to compare with as [baselines.COLUMN]")
+        return {}
+    return {name: _baseline(name, value, problems) for name, value in content.items()}
+
+
+def _baseline(name: str, content: object, problems: list[str]) -> BaselineSpec | None:
+    before = len(problems)
+    section = Section(f"baseline {name!r}", content, problems)
+    label, note, approximate = section.text("label"), section.text("note"), section.flag("approximate")
+    largest = section.whole("largest")
+    section.close()
+    if not name.strip():
+        section.problem("needs the name of a column")
+    silent = "note" not in section if note is None else not note.strip()
+    if approximate and silent:
+        section.problem("is approximate, so it needs a note that says what is missing")
+    if len(problems) > before or largest is None:
+        return None
+    return BaselineSpec(name, label or name, approximate, note or "", largest)
+
+
 def _rules(content: object, problems: list[str]) -> tuple[Rule, ...]:
     if not isinstance(content, list):
         problems.append("the description: write each exclusion as [[exclude]], in double brackets")
@@ -256,7 +197,7 @@ def _rules(content: object, problems: list[str]) -> tuple[Rule, ...]:
 
 
 def _rule(title: str, content: object, problems: list[str]) -> Rule:
-    section = _Section(title, content, problems)
+    section = Section(title, content, problems)
     column, reason = section.text("column", required=True), section.text("reason", required=True)
     values = section.texts("values")
     section.close()
@@ -266,9 +207,17 @@ def _rule(title: str, content: object, problems: list[str]) -> Rule:
 
 
 def _require_distinct_keys(
-    keys: dict[str, str | None], features: dict[str, FeatureSpec | None], problems: list[str]
+    keys: dict[str, str | None],
+    features: dict[str, FeatureSpec | None],
+    baselines: dict[str, BaselineSpec | None],
+    problems: list[str],
 ) -> None:
     roles: dict[str, str] = {}
+    problems += [
+        f"baseline {name!r}: this column is a feature; a score that the model uses is none to compare it with"
+        for name in baselines
+        if name in features
+    ]
     for role, name in keys.items():
         if name is None:
             continue
@@ -276,10 +225,12 @@ def _require_distinct_keys(
             problems.append(f"[table]: {roles[name]} and {role} are the same column {name!r}; give each its own")
         elif name in features:
             problems.append(f"feature {name!r}: this column is the {role}; take it out of the features")
+        elif name in baselines:
+            problems.append(f"baseline {name!r}: this column is the {role}; take it out of the baselines")
         roles.setdefault(name, role)
 
 
-def _subgroups(table: _Section, features: dict[str, FeatureSpec | None]) -> tuple[str, ...]:
+def _subgroups(table: Section, features: dict[str, FeatureSpec | None]) -> tuple[str, ...]:
     """Return the subgroups named, by default all categories."""
     named = table.texts("subgroups")
     if named is None:

@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clinflu.data import CohortSchema, FeatureSpec, Provenance, build_cohort
+from clinflu.data import BaselineSpec, CohortSchema, FeatureSpec, Provenance, build_cohort
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +77,16 @@ def small_cohort():
     rows["readmitted"] = (rng.random(n) < 1 / (1 + np.exp(-margin))).astype(int)
     rows.loc[rows["ward"] == "intensive", "readmitted"] = (rng.random((ward == "intensive").sum()) < 0.7).astype(int)
     return build_cohort(rows, SMALL_SCHEMA, Provenance("small", "0" * 64, "none", n, simulated=True))
+
+
+@pytest.fixture(scope="session")
+def scored_cohort(small_cohort):
+    """The small cohort with a baseline score that almost tells the outcome: a model that used it would show it."""
+    frame = small_cohort.frame
+    score = (4.0 * frame["readmitted"] + frame["visits"].clip(upper=3)).mask(frame["creatinine"].isna())
+    spec = BaselineSpec("lace", "LACE~ (approximate)", approximate=True, note="It is made up.", largest=7)
+    schema = dataclasses.replace(SMALL_SCHEMA, baselines=(spec,))
+    return build_cohort(frame.reset_index().assign(lace=score.to_numpy()), schema, small_cohort.provenance)
 
 
 @pytest.fixture(scope="session")

@@ -331,3 +331,20 @@ def test_an_adopted_audit_can_be_kept(small_cohort, tmp_path, rows):
     assert found.study.notes == audit.study.notes
     np.testing.assert_allclose(found.study.margins, audit.study.margins, rtol=0, atol=1e-12)
     assert found.trust.reasons == ()
+
+
+def test_a_model_that_uses_a_baseline_score_is_refused_and_one_that_drops_it_is_not(scored_cohort):
+    rows = split_by_patient(scored_cohort.patients, 0).train
+    frame, y = scored_cohort.frame.iloc[rows], scored_cohort.outcome.iloc[rows]
+    every = [*NUMBERS, *LEVELS, "lace"]
+    dropping = pipeline(LogisticRegression(**EXACT)).fit(frame[every], y)
+    assert "lace" not in Audit.adopt(scored_cohort, dropping).design.variables
+
+    using = make_pipeline(
+        ColumnTransformer([("number", make_pipeline(SimpleImputer(), StandardScaler()), [*NUMBERS, "lace"])]),
+        LogisticRegression(**EXACT),
+    )
+    with pytest.raises(DataError, match="the model uses lace, which the cohort holds only to compare"):
+        Audit.adopt(scored_cohort, using.fit(frame[every], y))
+    with pytest.raises(DataError, match="no recorded variable is called 'lace'"):
+        Audit.adopt(scored_cohort, {"coefficients": {"lace": 0.1}, "intercept": -2.0})

@@ -72,6 +72,28 @@ def test_a_study_comes_back_bit_for_bit(small_study, adopted, tmp_path, which):
     assert (found.seed, found.notes, found.encoder) == (study.seed, study.notes, study.encoder)
 
 
+def test_baseline_scores_come_back_with_what_they_mean(scored_cohort, tmp_path):
+    Audit.fit(scored_cohort).save(tmp_path / "audit")
+    found = Audit.open(tmp_path / "audit").cohort
+
+    assert found.schema.baselines == scored_cohort.schema.baselines
+    pd.testing.assert_frame_equal(found.frame, scored_cohort.frame)
+    assert found.content_hash == scored_cohort.content_hash
+
+
+def test_an_audit_saved_before_there_were_baseline_scores_opens(small_study, tmp_path):
+    save_study(small_study, tmp_path / "audit")
+    described = read_json(tmp_path / "audit" / AUDIT_FILE, FORMAT)
+    for schema in (described["parts"]["schema"], described["parts"]["encoder"]["schema"]):
+        assert schema.pop("baselines") == []
+    write_json(tmp_path / "audit" / AUDIT_FILE, described)
+
+    found = open_study(tmp_path / "audit")
+
+    assert found.cohort.schema == small_study.cohort.schema
+    assert found.fingerprint == small_study.fingerprint
+
+
 def test_an_opened_audit_answers_as_the_saved_one(small_study, tmp_path):
     audit = Audit(small_study)
     audit.save(tmp_path / "audit")

@@ -3,9 +3,11 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from clinflu import Audit
+from clinflu import Add, Audit, Edit, Remove
+from clinflu.analysis.groupings import groupings
 from clinflu.errors import DataError, LoaderError, TooLargeError
 from clinflu.study import Study
 
@@ -56,3 +58,37 @@ def test_a_negative_seed_is_an_error(small_cohort):
 def test_ids_that_are_no_action_are_an_error(small_study):
     with pytest.raises(DataError, match="wrap the ids"):
         Audit(small_study).what_if(["e0001"])
+
+
+def test_baseline_scores_leave_the_model_and_every_answer_as_they_are(small_study, scored_cohort):
+    without, scored = Audit(small_study), Audit.fit(scored_cohort)
+
+    assert scored.study.fingerprint != without.study.fingerprint
+    assert scored.design.columns == without.design.columns
+    np.testing.assert_array_equal(scored.design.x, without.design.x)
+    np.testing.assert_array_equal(scored.model.theta, without.model.theta)
+    pd.testing.assert_frame_equal(scored.mistakes(), without.mistakes())
+    worst = without.worst_miss()
+    first, second = without.trace(worst), scored.trace(worst)
+    pd.testing.assert_frame_equal(second.attribution, first.attribution)
+    pd.testing.assert_frame_equal(second.influence.strongest(5), first.influence.strongest(5))
+    records = scored_cohort.frame.iloc[scored.train_rows[:3]].reset_index(drop=True)
+    for action, same in (
+        (Remove([first.influence.strongest(1).index[0]]),) * 2,
+        (Add(records), Add(records.drop(columns="lace"))),
+    ):
+        after, expected = scored.what_if(action).model, without.what_if(same).model
+        np.testing.assert_array_equal(after.theta, expected.theta)
+        assert (after.theta != without.model.theta).any()
+
+
+def test_a_baseline_score_cannot_be_asked_for_edited_or_grouped_by(scored_cohort):
+    audit = Audit.fit(scored_cohort)
+    train = str(audit.study.train_ids[0])
+
+    with pytest.raises(DataError, match="no recorded variable is called"):
+        audit.what_if(Remove(query="lace > 3"))
+    with pytest.raises(DataError, match="lace"):
+        audit.what_if(Edit(train, {"lace": 0}))
+    with pytest.raises(DataError, match="lace"):
+        groupings(audit.study, ["lace"])

@@ -1,14 +1,28 @@
 """A cohort holds what it was given, knows where it comes from, and refuses what does not fit its schema."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from clinflu.data import Cohort, CohortSchema, Exclusion, FeatureSpec, PlantedCause, Provenance, build_cohort
+from clinflu.data import (
+    BaselineSpec,
+    Cohort,
+    CohortSchema,
+    Exclusion,
+    FeatureSpec,
+    PlantedCause,
+    Provenance,
+    build_cohort,
+)
 from clinflu.errors import DataError, LoaderError
 
 SEX = FeatureSpec("sex", "Sex", levels=("F", "M"))
 AGE = FeatureSpec("age", "Age", unit="years", bounds=(0, 120))
 SCHEMA = CohortSchema("visit", "person", "event", (AGE, SEX), subgroups=("sex",))
+LACE = BaselineSpec("lace", "LACE~ (approximate)", approximate=True, note="No emergency visits.", largest=15)
+SCORED = replace(SCHEMA, baselines=(LACE,))
 
 
 def rows(**columns):
@@ -88,6 +102,36 @@ def test_the_content_hash_follows_the_content_alone(cohort):
     assert len(hashes | {cohort.content_hash}) == 5
 
 
+def test_baseline_scores_are_kept_behind_the_features_and_are_none():
+    cohort = build_cohort(rows(lace=["0", "15", None]), SCORED, provenance())
+
+    assert list(cohort.frame.columns) == ["person", "event", "age", "sex", "lace"]
+    np.testing.assert_array_equal(cohort.frame["lace"], [0, 15, np.nan])
+    assert cohort.schema.baseline_names == ("lace",)
+    assert cohort.schema.feature_names == ("age", "sex")
+    with pytest.raises(DataError, match="there are: age, sex"):
+        cohort.schema.feature("lace")
+
+
+def test_the_content_hash_covers_the_baseline_scores(cohort):
+    scores = ([0, 15, None], [0, 14, None], [0, 15, 15])
+    hashes = {build_cohort(rows(lace=lace), SCORED, provenance()).content_hash for lace in scores}
+    assert len(hashes | {cohort.content_hash}) == 4
+    assert build_cohort(rows(lace=[0, 15, None]), SCHEMA, provenance()).content_hash == cohort.content_hash
+
+
+@pytest.mark.parametrize("value", [-1, 16, 15.1, np.inf, -np.inf, "x", "nan"])
+def test_a_baseline_score_that_cannot_be_is_named_by_its_place(value):
+    with pytest.raises(LoaderError) as caught:
+        build_cohort(rows(lace=pd.Series([1, value, None], dtype=object)), SCORED, provenance())
+    assert "1 problem: row 2, column 'lace': expected a number from 0 to 15." in str(caught.value)
+
+
+def test_an_absent_baseline_score_is_named():
+    with pytest.raises(LoaderError, match=r"t\.csv lacks the columns lace; check"):
+        build_cohort(rows(), SCORED, provenance())
+
+
 def test_planted_causes_stay_with_a_simulated_cohort():
     cause = PlantedCause("typo", "ages times ten", ("v1",), "sex", "F")
 
@@ -105,6 +149,16 @@ WRONG_SCHEMAS = {
     "levels with a unit": (lambda: FeatureSpec("x", "X", levels=(), unit="kg"), "takes no unit"),
     "levels with bounds": (lambda: FeatureSpec("x", "X", levels=("a",), bounds=(0, 1)), "takes no unit"),
     "log of a negative": (lambda: FeatureSpec("x", "X", bounds=(-1, 1), log1p=True), "start at 0"),
+    "a score that is a feature": (
+        lambda: CohortSchema("visit", "person", "y", (AGE,), baselines=(replace(LACE, name="age"),)),
+        "age more than once",
+    ),
+    "a score that is the outcome": (
+        lambda: CohortSchema("visit", "person", "lace", (AGE,), baselines=(LACE,)),
+        "lace more than once",
+    ),
+    "approximate in nothing": (lambda: replace(LACE, note=" "), "say in its note what is missing"),
+    "a score of nothing": (lambda: replace(LACE, largest=0), "largest value of 1 or more"),
     "log without bounds": (lambda: FeatureSpec("x", "X", log1p=True), "start at 0"),
 }
 

@@ -71,6 +71,21 @@ def test_the_documented_example_loads(folder):
     ]
 
 
+def test_a_baseline_score_comes_with_the_rows_and_is_no_feature(folder):
+    named = EXAMPLE + '\n[baselines."not described"]\nlargest = 3'
+    with_scores = CSV.replace(",x\n", ",3\n").replace("4 West,3", "4 West,1.5", 1)
+    (folder / "discharges.csv").write_text(with_scores)
+
+    cohort = load(described(folder, named))
+
+    np.testing.assert_array_equal(cohort.frame["not described"], [1.5, 3, 3, 3])
+    assert "not described" not in Encoder.learn(cohort.frame, cohort.schema).design(cohort).variables
+    (folder / "discharges.csv").write_text(with_scores.replace(",3\n", ",NA\n", 1).replace(",3\n", ",4\n"))
+    assert "row 6, column 'not described': expected a number from 0 to 3" in one_line(folder / "discharges.toml")
+    (folder / "discharges.csv").write_text(with_scores.replace("not described", "renamed"))
+    assert "the table has no column 'not described'" in one_line(folder / "discharges.toml")
+
+
 def test_provenance_tells_the_file_and_every_exclusion(folder):
     provenance = load(folder / "discharges.csv").provenance
 

@@ -5,11 +5,15 @@ import textwrap
 
 import pytest
 
+from clinflu.data import BaselineSpec
 from clinflu.errors import LoaderError
 from data_loaders import table, table_description
 from data_loaders.table_description import Rule, is_table_name, nearest, read_description, read_toml
 
 EXAMPLE = textwrap.dedent(inspect.getdoc(table).split("::\n", 1)[1].split("\nWhole numbers", 1)[0])
+
+
+BASELINE = textwrap.dedent(inspect.getdoc(table).rsplit("::\n", 1)[1])
 
 
 def written(folder, toml):
@@ -101,6 +105,57 @@ MISTAKES = {
     "values absent": ("values", "#", "[[exclude]] 1: values must name at least one value"),
     "huge value": ('["died", "hospice"]', f"[0x{'f' * 5000}]", "[[exclude]] 1: values must be a list of texts"),
 }
+
+
+def test_a_documented_baseline_score_has_no_problem(tmp_path):
+    description = read_description(written(tmp_path, EXAMPLE + BASELINE))
+
+    assert description.problems == ()
+    assert description.columns[-1] == "lace_at_discharge"
+    note = "Emergency visits to this hospital alone."
+    assert description.schema.baselines == (
+        BaselineSpec("lace_at_discharge", "LACE", approximate=True, note=note, largest=19),
+    )
+    assert "lace_at_discharge" not in description.schema.feature_names
+    plain = read_description(written(tmp_path, EXAMPLE + "[baselines.x]\nlargest = 1"))
+    assert plain.schema.baselines == (BaselineSpec("x", "x", approximate=False, note="", largest=1),)
+
+
+HEADER = "[baselines.lace_at_discharge]"
+BASELINE_MISTAKES = {
+    "no largest": ("largest = 19", "#", "baseline 'lace_at_discharge': largest is missing"),
+    "fraction": ("= 19", "= 1.5", "baseline 'lace_at_discharge': largest must be a whole number of 1 or more"),
+    "truth": ("= 19", "= true", "largest must be a whole number of 1 or more"),
+    "nothing": ("= 19", "= 0", "largest must be a whole number of 1 or more"),
+    "no note": ("note", "#", "is approximate, so it needs a note that says what is missing"),
+    "empty note": ('"Emergency visits to this hospital alone."', '""', "note must be a text in quotes"),
+    "blank note": ('"Emergency visits to this hospital alone."', '" "', "is approximate, so it needs a note"),
+    "approximate as text": ("= true", '= "yes"', "approximate must be true or false"),
+    "near key": (
+        "approximate = true",
+        "approximat = true",
+        "'approximat' is not a key that can stand there; did you mean 'approximate'",
+    ),
+    "feature, too": (
+        HEADER,
+        "[baselines.age]",
+        "baseline 'age': this column is a feature; a score that the model uses",
+    ),
+    "outcome": (HEADER, "[baselines.readmitted]", "baseline 'readmitted': this column is the outcome; take it out"),
+    "nameless": (HEADER, '[baselines.""]', "baseline '': needs the name of a column"),
+    "list": (HEADER, "[[baselines]]", "write each score to compare with as [baselines.COLUMN]"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), BASELINE_MISTAKES.values(), ids=BASELINE_MISTAKES)
+def test_one_mistake_in_a_baseline_score_is_one_problem(tmp_path, old, new, expected):
+    assert old in BASELINE
+
+    description = read_description(written(tmp_path, EXAMPLE + BASELINE.replace(old, new, 1)))
+
+    assert len(description.problems) == 1
+    assert expected in description.problems[0]
+    assert description.schema is None
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), MISTAKES.values(), ids=MISTAKES)

@@ -1,0 +1,210 @@
+"""Every conjunction of one to three conditions with enough encounters, and the worst of them: exact, not sampled."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clinflu.analysis.slices.items import Items
+from clinflu.data.arrays import Flags, Rows, Vector
+from clinflu.progress import Progress, silent
+
+BLOCK_PAIRS = 256
+KEPT = 4000
+RAISED = 1.1  # what a further condition must raise the score by
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is searched.
+
+    Parameters
+    ----------
+    least : int
+        Encounters that a slice must hold.
+    prior : float
+        How many average encounters are added to a slice before it is scored, so that small ones do not win by chance.
+    most_variables : int
+        1 to 3.
+    """
+
+    least: int
+    prior: float
+    most_variables: int
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Slices by the conditions that they are made of.
+
+    Parameters
+    ----------
+    members : (c, v) int
+        Conditions, by place among the items.
+    sizes : (c,)
+        Encounters.
+    scores : (c,)
+        Sum of the errors above the mean, over encounters plus the prior.
+    """
+
+    members: Rows
+    sizes: Vector
+    scores: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How much work the search was: slices that were measured, and those left out by a bound or for want of support."""
+
+    measured: int
+    by_bound: int
+    by_support: int
+
+
+def search(
+    items: Items, error: Vector, limits: Limits, wanted: int, progress: Progress = silent
+) -> tuple[list[Candidates], Counted]:
+    r"""Return, by number of variables, the slices that may be among the worst ``wanted``.
+
+    A slice :math:`S` scores :math:`\sum_{i \in S} (e_i - \bar e) / (|S| + n_0)`. No slice within a slice :math:`P` can
+    score more than :math:`\max_s \min(E_P, s \max(e - \bar e)) / (s + n_0)`, where :math:`E_P` sums what is above the
+    mean: those that cannot reach the worst found so far are not measured, and neither is anything that holds too few
+    encounters. Only slices that score a tenth more than each of their own parts are kept.
+
+    Parameters
+    ----------
+    items : Items
+    error : (n,)
+    limits : Limits
+    wanted : int
+    progress : Progress
+
+    References
+    ----------
+    Sagadeeva & Boehm (2021), SliceLine, doi:10.1145/3448016.3457323, for the level-wise search and its bounds.
+    """
+    found = _Search(items, error, limits, wanted)
+    levels = [found.singles()]
+    if limits.most_variables > 1:
+        levels.append(found.pairs())
+    if limits.most_variables > 2:
+        levels.append(found.triples(progress))
+    return levels, Counted(found.measured, found.by_bound, found.by_support)
+
+
+class _Search:
+    def __init__(self, items: Items, error: Vector, limits: Limits, wanted: int) -> None:
+        self.items, self.limits, self.wanted = items, limits, wanted
+        self.above = (error - error.mean()).astype(np.float32)
+        self.positive = np.maximum(self.above, 0.0)
+        self.worst: Vector = np.empty(0)
+        self.measured = self.by_bound = self.by_support = 0
+        weighted = (items.holds, items.holds * self.above[:, None], items.holds * self.positive[:, None])
+        self.columns = np.hstack(weighted)
+        self.different = items.variable[:, None] != items.variable[None, :]
+
+    def singles(self) -> Candidates:
+        holds = self.items.holds
+        self.size = holds.sum(axis=0, dtype=np.float64)
+        self.score = self._score(holds.T.astype(np.float64) @ self.above, self.size)
+        self.measured += len(self.size)
+        return self._kept(np.arange(len(self.size))[:, None], self.size, self.score)
+
+    def pairs(self) -> Candidates:
+        size, excess, positive = self._within(self.items.holds)
+        self.pair_size, self.pair_score = size, np.where(size > 0, self._score(excess, size), -np.inf)
+        self.pair_bound = self._bound(positive, size)
+        first, second = np.nonzero(np.triu(self.different, 1))
+        enough = size[first, second] >= self.limits.least
+        self.by_support += int((~enough).sum())
+        first, second = first[enough], second[enough]
+        self.measured += len(first)
+        score = self.pair_score[first, second]
+        self.frequent = first, second
+        better = score > RAISED * np.maximum(np.maximum(self.score[first], self.score[second]), 0.0)
+        members = np.column_stack([first, second])[better]
+        return self._kept(members, size[first, second][better], score[better])
+
+    def triples(self, progress: Progress) -> Candidates:
+        parts: list[Candidates] = []
+        first, second = self.frequent
+        for start in range(0, len(first), BLOCK_PAIRS):
+            block = slice(start, start + BLOCK_PAIRS)
+            parts.append(self._triples(first[block], second[block]))
+            progress(min(start + BLOCK_PAIRS, len(first)), len(first))
+        if not parts:
+            return Candidates(np.empty((0, 3), dtype=np.intp), np.empty(0), np.empty(0))
+        joined = (np.concatenate([getattr(one, name) for one in parts]) for name in ("members", "sizes", "scores"))
+        return _best(Candidates(*joined), KEPT)
+
+    def _triples(self, first: Rows, second: Rows) -> Candidates:
+        possible = self._possible(first, second)
+        live = possible.any(axis=1)
+        if not live.any():
+            return Candidates(np.empty((0, 3), dtype=np.intp), np.empty(0), np.empty(0))
+        first, second, possible = first[live], second[live], possible[live]
+        size, excess, _ = self._within(self.items.holds[:, first] * self.items.holds[:, second])
+        enough = possible & (size >= self.limits.least)
+        self.by_support += int((possible & ~enough).sum())
+        self.measured += int(enough.sum())
+        row, third = np.nonzero(enough)
+        a, b = first[row], second[row]
+        score = self._score(excess[row, third], size[row, third])
+        alone = (self.score[a], self.score[b], self.score[third])
+        paired = (self.pair_score[a, b], self.pair_score[a, third], self.pair_score[b, third])
+        better = score > RAISED * np.maximum(np.max([*alone, *paired], axis=0), 0.0)
+        members = np.column_stack([a, b, third])[better]
+        return self._kept(members, size[row, third][better], score[better])
+
+    def _possible(self, first: Rows, second: Rows) -> Flags:
+        """Return which third conditions may make a slice that is among the worst, (pairs, m)."""
+        later = np.arange(len(self.items.conditions))[None, :] > second[:, None]
+        apart = later & self.different[first] & self.different[second]
+        both = np.minimum(self.pair_size[first], self.pair_size[second])
+        supported = apart & (both >= self.limits.least)
+        self.by_support += int((apart & ~supported).sum())
+        bound = np.minimum(
+            np.minimum(self.pair_bound[first], self.pair_bound[second]), self.pair_bound[first, second][:, None]
+        )
+        reachable = supported & (bound > self._threshold())
+        self.by_bound += int((supported & ~reachable).sum())
+        return np.asarray(reachable)
+
+    def _within(self, holds: NDArray[np.float32]) -> tuple[Vector, Vector, Vector]:
+        """Return sizes, sums above the mean and sums of what is above it, of each slice with each condition."""
+        product = np.asarray(holds.T @ self.columns, dtype=np.float64)
+        size, excess, positive = np.split(product, 3, axis=1)
+        return np.rint(size), excess, positive
+
+    def _score(self, excess: Vector, size: Vector) -> Vector:
+        return np.asarray(excess / (size + self.limits.prior))
+
+    def _bound(self, positive: Vector, size: Vector) -> Vector:
+        """Return the most that any slice within may score: its positive part packed into as few as may be."""
+        largest = float(self.positive.max(initial=0.0))
+        packed = np.clip(positive / largest if largest > 0 else size, self.limits.least, np.maximum(size, 1.0))
+        return np.asarray(np.minimum(positive, packed * largest) / (packed + self.limits.prior))
+
+    def _threshold(self) -> float:
+        return float(self.worst[0]) if len(self.worst) == KEPT else -np.inf
+
+    def _kept(self, members: Rows, sizes: Vector, scores: Vector) -> Candidates:
+        self.worst = np.sort(np.concatenate([self.worst, scores]))[-KEPT:]
+        return _best(Candidates(members, sizes, scores), KEPT)
+
+
+def _best(candidates: Candidates, most: int) -> Candidates:
+    order = np.argsort(-candidates.scores, kind="stable")[:most]
+    return Candidates(candidates.members[order], candidates.sizes[order], candidates.scores[order])
+
+
+def each(levels: list[Candidates]) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Give the candidates of all levels, the worst first, each with its score."""
+    rows = [
+        (float(score), tuple(map(int, members)))
+        for one in levels
+        for members, score in zip(one.members, one.scores, strict=True)
+    ]
+    for score, members in sorted(rows, key=lambda row: (-row[0], len(row[1]), row[1])):
+        yield members, score
