@@ -79,14 +79,21 @@ def auroc(at: Audited) -> Linearised:
     DeLong, DeLong & Clarke-Pearson (1988), doi:10.2307/2531595; by cluster: Obuchowski (1997), doi:10.2307/2533958.
     """
     events, others = at.margin[at.event], at.margin[~at.event]
+    value, per_encounter = placements(at.margin, at.event)
+    width = bandwidth(at.margin, min(len(events), len(others)))
+    slope = np.empty(len(at.y))
+    slope[at.event], slope[~at.event] = density(events, others, width), -density(others, events, width)
+    return Linearised(value, per_encounter, slope / np.where(at.event, len(events), len(others)))
+
+
+def placements(order: Vector, event: Flags) -> tuple[float, Vector]:
+    """Return the AUROC of anything that orders encounters, (n,), and how much each adds to its error, (n,)."""
+    events, others = order[event], order[~event]
     of_events, of_others = _share_below(events, others), 1.0 - _share_below(others, events)
     value = float(of_events.mean())
-    width = bandwidth(at.margin, min(len(events), len(others)))
-    per_encounter, slope = np.empty((2, len(at.y)))
-    per_encounter[at.event], per_encounter[~at.event] = of_events - value, of_others - value
-    slope[at.event], slope[~at.event] = density(events, others, width), -density(others, events, width)
-    counts = np.where(at.event, len(events), len(others))
-    return Linearised(value, per_encounter / counts, slope / counts)
+    per_encounter = np.empty(len(order))
+    per_encounter[event], per_encounter[~event] = (of_events - value) / len(events), (of_others - value) / len(others)
+    return value, per_encounter
 
 
 def false_negative_rate(at: Audited) -> Linearised:
