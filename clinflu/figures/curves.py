@@ -47,54 +47,60 @@ def pr_spec(records: Sequence[Record], *, rate: float, title: str, simulated: bo
 
 
 def decision_spec(records: Sequence[Record], *, title: str, simulated: bool) -> Spec:
-    """Return decision curves: net benefit of each predictor, of alerting to all and to none, against the threshold."""
-    by_predictor = _by_predictor(records)
-    rows = next(iter(by_predictor.values()), [])
-    at, everyone = [row["threshold"] for row in rows], [row["net_benefit_all"] for row in rows]
-    data = [
-        _line("alert to none", at, [0.0] * len(at), INK, "solid"),
-        _line("alert to all", at, everyone, CONNECTOR, "solid"),
-    ]
-    if rows:
-        data.append(_band(at, [row["net_benefit_low"] for row in rows], [row["net_benefit_high"] for row in rows]))
-    for place, (name, known) in enumerate(by_predictor.items()):
-        across, upward = [row["threshold"] for row in known], [row["net_benefit"] for row in known]
-        said = [f"{_at(name, row)}<br>net benefit {row['net_benefit']:.4f}" for row in known]
+    """Return decision curves: net benefit of each predictor against the threshold; the last two are the defaults.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        ``predictor``, ``threshold`` and ``net_benefit``; alerting to all and to none come last.
+    title : str
+    simulated : bool
+    """
+    *predictors, everyone, nobody = _by_predictor(records).items()
+    data = []
+    for (name, rows), colour in ((everyone, CONNECTOR), (nobody, INK)):
+        at, worth = [row["threshold"] for row in rows], [row["net_benefit"] for row in rows]
+        data.append(_line(figure_text(name), at, worth, colour, "solid"))
+    for place, (name, rows) in enumerate(predictors):
+        across, upward = [row["threshold"] for row in rows], [row["net_benefit"] for row in rows]
+        said = [f"{_at(name, row)}<br>net benefit {row['net_benefit']:.4f}" for row in rows]
         data.append(_curve(name, across, upward, said, place))
     figure = _figure(data, title, "Alert threshold (risk)", "Net benefit", simulated=simulated)
-    best = max((row["net_benefit"] for row in records), default=0.01)
-    figure["layout"]["yaxis"]["range"] = [-0.5 * best, 1.5 * best]
+    best = max([row["net_benefit"] for row in records], default=0.0) or 0.01
+    figure["layout"]["yaxis"]["range"] = [-0.25 * best, 1.1 * best]
     return figure
 
 
 def calibration_spec(bands: Sequence[Record], smoothed: Sequence[Record], *, title: str, simulated: bool) -> Spec:
     """Return the calibration plot: event rate in bands of risk, and the smoothed curve with its interval."""
-    top = 1.05 * max([row["rate_high"] for row in bands if isinstance(row["rate_high"], float)], default=1.0)
+    top = 1.05 * max(
+        [row["event_rate_high"] for row in bands if isinstance(row["event_rate_high"], float)], default=1.0
+    )
     data = [_chance([0, top], [0, top], "perfect")]
     if smoothed:
-        across = [row["risk"] for row in smoothed]
-        data.append(_band(across, [row["rate_low"] for row in smoothed], [row["rate_high"] for row in smoothed]))
-        data.append(_line("smoothed", across, [row["rate"] for row in smoothed], DOWN, "solid"))
-    known = [row for row in bands if isinstance(row["rate"], float)]
+        across, low, high = ([row[key] for row in smoothed] for key in ("risk", "observed_low", "observed_high"))
+        data.append(_band(across, low, high))
+        data.append(_line("smoothed", across, [row["observed"] for row in smoothed], DOWN, "solid"))
+    known = [row for row in bands if isinstance(row["event_rate"], float)]
     data.append(
         {
             "type": "scatter",
             "mode": "markers",
             "name": "in bands of risk",
             "x": [row["mean_risk"] for row in known],
-            "y": [row["rate"] for row in known],
+            "y": [row["event_rate"] for row in known],
             "marker": {"color": UP, "size": 8, "symbol": "square"},
             "error_y": {
                 "type": "data",
                 "symmetric": False,
-                "array": [row["rate_high"] - row["rate"] for row in known],
-                "arrayminus": [row["rate"] - row["rate_low"] for row in known],
+                "array": [row["event_rate_high"] - row["event_rate"] for row in known],
+                "arrayminus": [row["event_rate"] - row["event_rate_low"] for row in known],
                 "color": NEUTRAL,
                 "thickness": 1.2,
                 "width": 3,
             },
             "hovertext": [
-                f"{row['encounters']:,} encounters<br>risk {row['mean_risk']:.3f}, rate {row['rate']:.3f}"
+                f"{row['encounters']:,} encounters<br>risk {row['mean_risk']:.3f}, rate {row['event_rate']:.3f}"
                 for row in known
             ],
             "hoverinfo": "text",

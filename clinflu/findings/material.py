@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from clinflu.analysis.groupings import CROSS, UNDER_TEN, Grouping, default_groupings, grouping
+from clinflu.analysis.groupings import CROSS, UNDER_TEN, Grouping, default_groupings, grouping, known_groupings
 from clinflu.analysis.mistakes import check_threshold
+from clinflu.analysis.slices import WeakSubgroup, WeakSubgroups, weak_subgroups
 from clinflu.analysis.subgroups import Bootstrap, SubgroupTable, subgroup_table
 from clinflu.analysis.subgroups.judged import Judged
 from clinflu.analysis.why import Why
 from clinflu.audit import Audit
 from clinflu.data.age import age_feature
+from clinflu.data.arrays import Flags
+from clinflu.findings.curve_material import CurveMaterial, curve_material
 from clinflu.findings.disclosure import Pattern, is_small
 from clinflu.findings.explained import explain, in_words
 from clinflu.progress import Progress, silent
@@ -152,6 +155,39 @@ class Material:
             self._about,
             lambda: explain(self.audit, self.table, self.compared, self.threshold, progress),
         )
+
+    @cached_property
+    def curves(self) -> CurveMaterial:
+        """ROC, calibration and decision curves of the model and of the scores beside it."""
+        return curve_material(self.study, self.threshold)
+
+    @cached_property
+    def weak(self) -> WeakSubgroups:
+        """The subgroups that the model predicts worst, over every recorded variable."""
+        keys = tuple(key for key in known_groupings(self.study) if len(self.outcomes(key).levels) > 1)
+        chosen, progress = tuple(map(self.outcomes, keys)), self.stage("Searching weak subgroups")
+        return self.audit.once(
+            "findings: weak", self._about, lambda: weak_subgroups(self.study, chosen, progress=progress)
+        )
+
+    @cached_property
+    def weak_shown(self) -> tuple[WeakSubgroup, ...]:
+        """Those of them that may be seen: neither they nor what they leave of a larger group is small."""
+        if self.internal:
+            return self.weak.found
+        return tuple(one for one in self.weak.found if self.pattern.may_be_cut_out(self._conditions(one)))
+
+    def _conditions(self, one: WeakSubgroup) -> tuple[Flags, ...]:
+        """Return which rows of the cohort each condition of a subgroup holds of."""
+        found = ((self.outcomes(condition.key), condition.level) for condition in one.conditions)
+        return tuple(whole.codes == whole.levels.index(level) for whole, level in found)
+
+    def rounded(self, count: int) -> int:
+        """Return a count as exports show it where it is not of a table: two digits, and tens at the least."""
+        if self.internal or not count:
+            return count
+        step = max(NEAREST, int(10 ** (len(str(count)) - 2)))
+        return step * round(count / step)
 
     def explanation(self, why: Why) -> str:
         """Return an explanation in words that may be seen."""

@@ -170,7 +170,8 @@ def test_the_page_has_plotly_once_and_names_no_other_machine(tmp_path):
     assert page.count(get_plotlyjs()) == 1
     assert len(page) < 8_000_000
     own = page.split('<script type="application/json" id="charts">')[0]
-    assert "http" not in own
+    assert "http:" not in own
+    assert "https:" not in own
     assert "src=" not in own
 
 

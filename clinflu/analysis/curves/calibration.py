@@ -11,7 +11,7 @@ from scipy.special import expit, logit, ndtri
 from clinflu.analysis.curves.intervals import LEVEL, Estimate, around, error, share
 from clinflu.analysis.curves.sample import Predictor, Sample
 from clinflu.analysis.curves.spline import HARRELL, knots_of, restricted_cubic
-from clinflu.data.arrays import Matrix, Vector
+from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.errors import DataError, SeparationError
 from clinflu.model.metrics import LARGEST_RISK, SMALLEST_RISK, calibration_intercept, calibration_slope
 
@@ -42,8 +42,8 @@ class CalibrationBands:
 
     low: Vector
     high: Vector
-    encounters: Vector
-    events: Vector
+    encounters: Rows
+    events: Rows
     mean_risk: Vector
     rates: tuple[Estimate, ...]
 
@@ -138,7 +138,7 @@ def calibration_bands(
         low=edges[held],
         high=edges[held + 1],
         encounters=encounters[held],
-        events=np.bincount(band, weights=sample.y, minlength=len(inner) + 1)[held].astype(int),
+        events=np.bincount(band, weights=sample.y, minlength=len(inner) + 1)[held].astype(np.intp),
         mean_risk=np.bincount(band, weights=risk, minlength=len(inner) + 1)[held] / encounters[held],
         rates=tuple(share(inside * sample.y, inside, sample, level) for inside in insides),
     )

@@ -1,12 +1,13 @@
 """Cut points between which nobody can be told apart: every band of risk holds enough events and enough others."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from clinflu.data.arrays import Matrix, Vector
+from clinflu.data.arrays import Vector
 from clinflu.data.asking import check_count
 from clinflu.errors import DataError
 
@@ -70,19 +71,27 @@ def risk_cuts(
     check_count(most, "the largest number of cuts")
     if len(set(through)) > most:
         raise DataError(f"{len(set(through))} cuts must be there, {most} may be; give fewer, or allow more")
-    candidates = np.unique(np.ceil(np.asarray(risk, dtype=float) * 10.0**digits) / 10.0**digits)
-    bands = _Bands.of(y, (risk,), check_count(least, "the least in a band", 1))
-    fixed, refused = _fixed(bands, through)
-    step = 1.0 / (most + 1 - len(fixed)) if most > len(fixed) else np.inf
-    return Cuts(_filled(bands, fixed, candidates, step), refused)
+    one = _Marks(y, risk, check_count(least, "the least in a band", 1))
+    fixed, refused = _fixed([one], through)
+    if most > len(fixed):
+        one.step = 1.0 / (most + 1 - len(fixed))
+        candidates = np.unique(np.ceil(np.asarray(risk, dtype=float) * 10.0**digits) / 10.0**digits)
+        fixed += _added([one], _outward(candidates, fixed))
+    return Cuts(np.sort(np.array(fixed, dtype=float)), refused)
 
 
 def shared_cuts(
-    y: Vector, predictors: Sequence[Vector], candidates: Vector, least: int = LEAST, through: Sequence[float] = ()
+    y: Vector,
+    predictors: Sequence[Vector],
+    candidates: Vector,
+    least: int = LEAST,
+    through: Sequence[float] = (),
+    shown: Sequence[Vector] = (),
 ) -> Cuts:
     """Return those candidates at which several predictors can be cut together, as in a decision curve.
 
-    In each band, of each predictor, there are ``least`` events and as many without the event, or nobody at all.
+    In each band, of each predictor, there are ``least`` events and as many without the event, or nobody at all; so
+    too in each band between such a cut and one that is shown elsewhere.
 
     Parameters
     ----------
@@ -92,91 +101,91 @@ def shared_cuts(
     candidates : (k,)
     least, through
         As for :func:`risk_cuts`.
+    shown : sequence of (m,)
+        By predictor, the cuts at which it is shown elsewhere.
 
     Raises
     ------
     DataError
         The lengths differ, or a value is missing.
     """
-    bands = _Bands.of(y, predictors, check_count(least, "the least in a band", 1), may_be_empty=True)
-    fixed, refused = _fixed(bands, through)
-    return Cuts(_filled(bands, fixed, np.unique(np.asarray(candidates, dtype=float)), 0.0), refused)
+    check_count(least, "the least in a band", 1)
+    if shown and len(shown) != len(predictors):
+        raise DataError(f"cuts of {len(shown)} predictors are shown, of {len(predictors)}; give some for each, or none")
+    marks = [_Marks(y, values, least, may_be_empty=True) for values in predictors]
+    for one, cuts in zip(marks, shown, strict=False):
+        for cut in cuts:
+            one.add(float(cut))
+    fixed, refused = _fixed(marks, through)
+    fixed += _added(marks, _outward(np.unique(np.asarray(candidates, dtype=float)), fixed))
+    return Cuts(np.sort(np.array(fixed, dtype=float)), refused)
 
 
-@dataclass(frozen=True, eq=False)
-class _Bands:
-    """Sorted values by predictor and outcome, the least in a band, and whether one may hold nobody."""
+class _Marks:
+    """How many events and others are below each cut of a predictor so far, and which further cut can be made.
 
-    ordered: tuple[Vector, ...]
-    least: int
-    may_be_empty: bool
+    Parameters
+    ----------
+    y, values : (n,)
+    least : int
+    may_be_empty : bool
+        Whether a band may hold nobody.
+    """
 
-    @classmethod
-    def of(cls, y: Vector, predictors: Sequence[Vector], least: int, *, may_be_empty: bool = False) -> "_Bands":
-        ordered = []
-        event = np.asarray(y) == 1
-        for values in map(np.asarray, predictors):
-            if values.shape != event.shape or not np.isfinite(values).all():
-                raise DataError("cuts need one value for each outcome; leave out encounters without a value")
-            ordered += [np.sort(values[event]), np.sort(values[~event])]
-        return cls(tuple(ordered), least, may_be_empty)
+    def __init__(self, y: Vector, values: Vector, least: int, *, may_be_empty: bool = False) -> None:
+        event, values = np.asarray(y) == 1, np.asarray(values, dtype=float)
+        if values.shape != event.shape or not np.isfinite(values).all():
+            raise DataError("cuts need one value for each outcome; leave out encounters without a value")
+        self.step = 0.0
+        self._ordered = np.sort(values[event]), np.sort(values[~event])
+        self._totals = tuple(map(len, self._ordered))
+        self._least, self._may_be_empty = least, may_be_empty
+        self._found = [(0, 0), self._totals]
 
-    def below(self, cuts: Vector) -> Matrix:
-        """Return how many are below each cut, by predictor and outcome, (k, m)."""
-        return np.column_stack([np.searchsorted(one, cuts, side="left") for one in self.ordered])
+    def may_add(self, cut: float) -> bool:
+        """Whether both bands that the cut makes may be there."""
+        here = self._below(cut)
+        place = bisect_left(self._found, here, 1)
+        return self._fine(self._found[place - 1], here) and self._fine(
+            here, self._found[place]
+        )
 
-    @property
-    def totals(self) -> Matrix:
-        """Return how many there are, (m,)."""
-        return np.array([len(one) for one in self.ordered])
+    def add(self, cut: float) -> None:
+        """Make a cut."""
+        here = self._below(cut)
+        self._found.insert(bisect_left(self._found, here), here)
 
-    def fine(self, inside: Matrix) -> bool:
-        """Whether a band that holds so many, (m,), may be shown."""
-        pairs = inside.reshape(-1, 2)
-        enough = (pairs >= self.least).all(axis=1)
-        return bool((enough | (pairs == 0).all(axis=1)).all() if self.may_be_empty else enough.all())
+    def _below(self, cut: float) -> tuple[int, int]:
+        first, second = (int(np.searchsorted(one, cut, side="left")) for one in self._ordered)
+        return first, second
+
+    def _fine(self, low: tuple[int, ...], high: tuple[int, ...]) -> bool:
+        inside = [above - below for above, below in zip(high, low, strict=True)]
+        if not any(inside):
+            return self._may_be_empty
+        share = sum(count / total for count, total in zip(inside, self._totals, strict=True) if total) / 2
+        return min(inside) >= self._least and share >= self.step
 
 
-def _fixed(bands: _Bands, through: Sequence[float]) -> tuple[list[float], tuple[float, ...]]:
+def _fixed(marks: list[_Marks], through: Iterable[float]) -> tuple[list[float], tuple[float, ...]]:
     """Return the cuts that must be there and can be, and the others."""
-    kept: list[float] = []
-    refused = []
-    for cut in dict.fromkeys(map(float, through)):
-        edges = bands.below(np.sort([*kept, cut]))
-        inside = np.diff(edges, axis=0, prepend=0 * bands.totals[None], append=bands.totals[None])
-        if all(map(bands.fine, inside)):
-            kept.append(cut)
-        else:
-            refused.append(cut)
-    return sorted(kept), tuple(refused)
+    asked = list(dict.fromkeys(map(float, through)))
+    kept = _added(marks, asked)
+    return kept, tuple(cut for cut in asked if cut not in kept)
 
 
-def _filled(bands: _Bands, fixed: list[float], candidates: Vector, step: float) -> Vector:
-    """Return the cuts that must be there with more between and beside them."""
-    if not np.isfinite(step):
-        return np.array(fixed, dtype=float)
-    below, found = bands.below(candidates), list(fixed)
-    marks = bands.below(np.array(fixed))
-    edges = [0 * bands.totals, *marks, bands.totals]
-    limits = [-np.inf, *fixed, np.inf]
-    for place in range(len(edges) - 1):
-        between = np.flatnonzero((candidates > limits[place]) & (candidates < limits[place + 1]))
-        downward = place == 0 and bool(fixed)
-        segment = (edges[place + 1], edges[place]) if downward else (edges[place], edges[place + 1])
-        order = between[::-1] if downward else between
-        found += [float(candidates[order[one]]) for one in _walk(bands, below[order], segment, step)]
-    return np.sort(np.array(found, dtype=float))
+def _outward(candidates: Vector, fixed: list[float]) -> Vector:
+    """Return the candidates downward from the lowest cut that must be there, then upward from it."""
+    start = min(fixed, default=-np.inf)
+    return np.concatenate([candidates[candidates < start][::-1], candidates[candidates > start]])
 
 
-def _walk(bands: _Bands, below: Matrix, segment: tuple[Matrix, Matrix], step: float) -> list[int]:
-    """Return which candidates to keep, going from one end of a segment to the other."""
-    at, end = segment
-    totals = bands.totals.clip(min=1)
+def _added(marks: list[_Marks], cuts: Iterable[float]) -> list[float]:
+    """Make those cuts that every predictor allows, in their order."""
     kept = []
-    for place, here in enumerate(below):
-        since, left = np.abs(here - at), np.abs(end - here)
-        wide = min(float((since / totals).mean()), float((left / totals).mean())) >= step
-        if wide and bands.fine(since) and bands.fine(left):
-            kept.append(place)
-            at = here
+    for cut in map(float, cuts):
+        if all(one.may_add(cut) for one in marks):
+            for one in marks:
+                one.add(cut)
+            kept.append(cut)
     return kept

@@ -161,7 +161,7 @@ def _thresholds(thresholds: Vector | None) -> Vector:
 
 
 def _worth_of(sample: Sample, predictor: Predictor, limits: Vector) -> Matrix:
-    return _worth(sample, predictor.values[:, None] >= limits, limits)
+    return _worth(sample, (predictor.values[:, None] >= limits).astype(float), limits)
 
 
 def _worth(sample: Sample, alert: Matrix, limits: Vector) -> Matrix:

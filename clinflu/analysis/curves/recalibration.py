@@ -52,9 +52,15 @@ class Recalibration:
         rows: Rows = study.split.train
         return cls.fit(study.design.y[rows], Predictor.of_baseline(study, spec, rows).values)
 
+    def cuts(self, score_cuts: Vector) -> Vector:
+        """Return the risks from which those are alerted whom the cuts of the score tell apart, (k,)."""
+        risks = self._risk(np.asarray(score_cuts, dtype=float))
+        return risks if self.slope > 0 else np.nextafter(risks, 1.0)
+
+    def _risk(self, score: Vector) -> Vector:
+        return risk(self.intercept + self.slope * score)
+
     def apply(self, score: Predictor) -> Predictor:
         """Return the score as a risk; its note says how it became one."""
         note = f"{score.note} {score.label}: {STATED}.".strip()
-        return Predictor(
-            score.key, score.label, risk(self.intercept + self.slope * score.values), is_risk=True, note=note
-        )
+        return Predictor(score.key, score.label, self._risk(score.values), is_risk=True, note=note)

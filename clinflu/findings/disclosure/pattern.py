@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
 from clinflu.analysis.groupings import AGE_GROUP, BETWEEN, CROSS, UNDER_TEN, Grouping, grouping, known_groupings
 from clinflu.data.age import age_feature
+from clinflu.data.arrays import Flags
 from clinflu.errors import DataError
-from clinflu.findings.disclosure.cells import TRAINING, Cells, encounters, unsafe
+from clinflu.findings.disclosure.cells import TRAINING, Cells, Counts, encounters, unsafe
 from clinflu.findings.disclosure.folding import (
     ALL_OTHER,
     OTHER,
@@ -126,6 +128,23 @@ class Pattern:
         members = [one.levels.index(level)]
         training = self.cells.by_level(one.codes, len(one.levels))[members[0], TRAINING]
         return seen_by_size(self.cells, one)(members) and not bool(unsafe(training))
+
+    def may_be_cut_out(self, conditions: tuple[Flags, ...]) -> bool:
+        """Whether neither a subgroup of rows with all of these, nor what it leaves of any larger one, is small.
+
+        Parameters
+        ----------
+        conditions : tuple of (N,) bool
+        """
+        inside = np.all(conditions, axis=0)
+        chosen = (subset for size in range(len(conditions)) for subset in combinations(conditions, size))
+        left = (np.all(subset, axis=0) & ~inside if subset else ~inside for subset in chosen)
+        return not any(bool(unsafe(self._counted(rows))) for rows in (inside, *left))
+
+    def _counted(self, rows: Flags) -> Counts:
+        """Return the counts of some rows of the cohort by outcome, and by part: (11,)."""
+        by_outcome = self.cells.by_level(rows.astype(np.intp), 2)[1]
+        return np.concatenate([by_outcome, encounters(by_outcome)])
 
     def crossed(self, key: str) -> Crossing | None:
         """Return an intersection on classes that may be told apart; None where nothing is left of it."""

@@ -6,8 +6,9 @@ from clinflu.figures.flowchart import flowchart_spec
 from clinflu.findings.disclosure import is_small
 from clinflu.findings.document import Chart, Column, Section, Table, Words
 from clinflu.findings.material import WITHHELD, Material
+from clinflu.findings.titles import TITLES
 
-TITLE = "Data and flowchart"
+KEY = "data"
 PARTS = {"train": "training", "audited": "audited", "confirm": "confirming"}
 
 
@@ -34,7 +35,7 @@ def section(material: Material) -> Section:
         "The steps of the table below, from the rows read to the three parts of the cohort.",
         flow.key,
     )
-    return Section("data", TITLE, (words, chart, flow, _parts(material), _characteristics(material)))
+    return Section(KEY, TITLES[KEY], (words, chart, flow, _parts(material), _characteristics(material)))
 
 
 def _flowchart(material: Material) -> Table:

@@ -3,8 +3,9 @@
 from clinflu.analysis.subgroups.measures import FEWEST_OF_A_CLASS, FEWEST_PATIENTS
 from clinflu.findings.document import Section, Words
 from clinflu.findings.material import Material
+from clinflu.findings.titles import TITLES
 
-TITLE = "Limits"
+KEY = "limits"
 FEW_EVENTS = 100
 
 
@@ -41,4 +42,4 @@ def section(material: Material) -> Section:
             "Small cells are folded away, so what the report shows of rare levels is coarser than what is known; "
             "the INTERNAL report shows all."
         )
-    return Section("limits", TITLE, (Words(tuple(said), listed=True),))
+    return Section(KEY, TITLES[KEY], (Words(tuple(said), listed=True),))

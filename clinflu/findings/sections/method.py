@@ -2,8 +2,9 @@
 
 from clinflu.findings.document import Section, Words
 from clinflu.findings.material import Material
+from clinflu.findings.titles import TITLES
 
-TITLE = "Method"
+KEY = "method"
 ALWAYS = (
     (
         "Split: by patient at random, 60 % training, 20 % audited, 20 % confirming; levels and scales are learned on "
@@ -50,4 +51,4 @@ EXPORT = (
 def section(material: Material) -> Section:
     """Return the section."""
     said = ALWAYS if material.internal else (*ALWAYS, EXPORT)
-    return Section("method", TITLE, (Words(said, listed=True),))
+    return Section(KEY, TITLES[KEY], (Words(said, listed=True),))

@@ -6,8 +6,9 @@ from clinflu.data.design import MISSING
 from clinflu.data.shown import NOT_RECORDED, shown
 from clinflu.findings.document import Column, Section, Table, Words
 from clinflu.findings.material import WITHHELD, Material
+from clinflu.findings.titles import TITLES
 
-TITLE = "The model"
+KEY = "model"
 LEVEL = "level"
 FIGURES = ("odds_ratio", "odds_ratio_low", "odds_ratio_high", "coefficient", "standard_error")
 
@@ -31,7 +32,7 @@ def section(material: Material) -> Section:
         *study.warnings,
         *study.trust.reasons,
     )
-    return Section("model", TITLE, (Words(tuple(words)), _coefficients(material)))
+    return Section(KEY, TITLES[KEY], (Words(tuple(words)), _coefficients(material)))
 
 
 def _coefficients(material: Material) -> Table:

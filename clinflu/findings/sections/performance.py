@@ -1,29 +1,37 @@
-"""Section: the performance of the model on all audited encounters."""
+"""Section: the performance of the model on all audited encounters, beside the scores that the source brings."""
 
 from clinflu.analysis.subgroups import MEASURES
-from clinflu.findings.document import Column, Section, Table, Words
+from clinflu.figures.curves import pr_spec, roc_spec
+from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
 from clinflu.findings.material import WITHHELD, Material
+from clinflu.findings.titles import TITLES
 
-TITLE = "Performance"
+KEY = "performance"
+SAID = (
+    "On {encounters:,} audited encounters{events}, none of whose patients taught the model. Intervals are of sampling "
+    "other patients to audit: Wilson's for shares of counts, otherwise from a bootstrap that draws patients "
+    "({replicates:,} times, seed {seed})."
+)
+COMPARED_NOTE = (
+    "Intervals by infinitesimal jackknife over patients; differences are paired. Scores marked ~ are approximate: what "
+    "they lack stands under the decision curves."
+)
 
 
 def section(material: Material) -> Section:
     """Return the section."""
-    everyone = material.table.everyone
-    counted = material.may_be_counted
-    counts = f"{everyone.encounters:,} audited encounters" + (
-        f", {everyone.events:,} with the event" if counted else ""
-    )
-    words = Words(
-        (
-            (
-                f"On {counts}, none of whose patients taught the model. Intervals are of sampling other patients to "
-                "audit: "
-                "Wilson's for shares of counts, otherwise from a bootstrap that draws patients "
-                f"({material.options.bootstrap.replicates:,} times, seed {material.options.bootstrap.seed})."
-            ),
-        )
-    )
+    everyone, bootstrap = material.table.everyone, material.options.bootstrap
+    events = f", {everyone.events:,} with the event" if material.may_be_counted else ""
+    drawn = {"replicates": bootstrap.replicates, "seed": bootstrap.seed}
+    words = Words((SAID.format(encounters=everyone.encounters, events=events, **drawn),))
+    parts: list[Part] = [words, _overall(material)]
+    if material.may_be_counted:
+        parts += _curves(material)
+    return Section(KEY, TITLES[KEY], tuple(parts))
+
+
+def _overall(material: Material) -> Table:
+    everyone, counted = material.table.everyone, material.may_be_counted
     rows = [
         {
             "measure": measure.label,
@@ -42,4 +50,71 @@ def section(material: Material) -> Section:
         Column("value_high", "95 % to", "number", 4),
         Column("method", "Interval"),
     )
-    return Section("performance", TITLE, (words, Table.of("performance", "On all audited encounters", columns, rows)))
+    return Table.of("performance", "On all audited encounters", columns, rows)
+
+
+def _curves(material: Material) -> list[Part]:
+    simulated = material.study.cohort.provenance.simulated
+    everyone, table = material.table.everyone, _roc(material)
+    title = "ROC: events found against false alerts"
+    spec = roc_spec(table.records(), title=title, simulated=simulated)
+    says = "ROC curves of the model and of the scores, at the thresholds of the table."
+    parts: list[Part] = [_compared(material), Chart("roc_chart", title, spec, says, table.key)]
+    title = "Precision and recall: how many alerts are right"
+    rate = round(everyone.events / everyone.encounters, 3)
+    spec = pr_spec(table.records(), rate=rate, title=title, simulated=simulated)
+    says = "Positive predictive value against sensitivity; the line is the event rate."
+    return [*parts, Chart("pr_chart", title, spec, says, table.key), table, _thresholds(material)]
+
+
+def _compared(material: Material) -> Table:
+    columns = (
+        Column("predictor", "Predictor"),
+        Column("auroc", "AUROC", "number"),
+        Column("auroc_low", "95 % from", "number"),
+        Column("auroc_high", "95 % to", "number"),
+        Column("precision", "Average precision", "number"),
+        Column("precision_low", "95 % from", "number"),
+        Column("precision_high", "95 % to", "number"),
+        Column("gap", "This model better by", "number"),
+        Column("gap_low", "95 % from", "number"),
+        Column("gap_high", "95 % to", "number"),
+    )
+    rows = []
+    for one, gap in zip(material.curves.rocs, (None, *material.curves.gaps), strict=True):
+        row = {"predictor": one.predictor.label, **one.auroc.named("auroc"), **one.average_precision.named("precision")}
+        rows.append(row if gap is None else {**row, "gap": gap.value, "gap_low": gap.low, "gap_high": gap.high})
+    return Table.of("compared", "Beside the scores", columns, rows, COMPARED_NOTE)
+
+
+def _roc(material: Material) -> Table:
+    columns = (
+        Column("predictor", "Predictor"),
+        Column("threshold", "Threshold", "number"),
+        Column("sensitivity", "Sensitivity", "share"),
+        Column("specificity", "Specificity", "share"),
+        Column("ppv", "PPV", "share"),
+        Column("npv", "NPV", "share"),
+    )
+    frames = [one.to_frame().assign(predictor=one.predictor.label) for one in material.curves.rocs]
+    rows = [row for frame in frames for row in frame.to_dict("records")]
+    note = "Risks of the model, points of the scores; between two thresholds lie enough events and enough others."
+    return Table.of("roc", "Every predictor at its thresholds", columns, rows, note)
+
+
+def _thresholds(material: Material) -> Table:
+    columns = (
+        Column("threshold", "Threshold", "share"),
+        Column("alerts", "Alerts", "count"),
+        Column("true_alerts", "True alerts", "count"),
+        Column("alert_rate", "Alerts in 100 encounters", "share"),
+        Column("sensitivity", "Events found", "share"),
+        Column("ppv", "Alerts that are right", "share"),
+        Column("needed_to_evaluate", "Alerts for each event found", "number", 1),
+        Column("net_benefit", "Net benefit", "number", 4),
+        Column("now", "Now"),
+    )
+    found = material.curves.thresholds.to_frame().to_dict("records")
+    rows = [{**row, "now": "alert threshold" if row["threshold"] == material.threshold else ""} for row in found]
+    note = "Choose the threshold whose alerts can be acted on, then look at what they find."
+    return Table.of("thresholds", "Choosing a threshold", columns, rows, note)

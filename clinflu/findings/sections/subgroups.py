@@ -11,8 +11,9 @@ from clinflu.analysis.subgroups import MEASURES, Subgroup
 from clinflu.figures.forest import forest_spec
 from clinflu.findings.document import Chart, Column, Kind, Part, Section, Table, Words
 from clinflu.findings.material import WITHHELD, Material
+from clinflu.findings.titles import TITLES
 
-TITLE = "Subgroups"
+KEY = "subgroups"
 EVERYONE = "Everyone"
 SIGNIFICANT = 0.05
 TABLES = {
@@ -39,7 +40,7 @@ def section(material: Material) -> Section:
     charts = tuple(_chart(material, name, tables[table]) for name, (_, table, *_) in CHARTS.items())
     differences = _differences(material)
     parts: tuple[Part, ...] = (_words(material), *charts, *tables.values(), _notable(differences), differences)
-    return Section("subgroups", TITLE, parts)
+    return Section(KEY, TITLES[KEY], parts)
 
 
 def _words(material: Material) -> Words:

@@ -7,8 +7,9 @@ from clinflu.analysis.why import Why
 from clinflu.findings.document import Section, Words
 from clinflu.findings.explained import explained_groups
 from clinflu.findings.material import Material
+from clinflu.findings.titles import TITLES
 
-TITLE = "Summary"
+KEY = "summary"
 GOOD_AUROC, FAIR_AUROC = 0.8, 0.7
 NAMED = 5
 
@@ -16,7 +17,7 @@ NAMED = 5
 def section(material: Material) -> Section:
     """Return the section."""
     said = tuple(_said(material))
-    return Section("summary", TITLE, (Words(said, listed=True),))
+    return Section(KEY, TITLES[KEY], (Words(said, listed=True),))
 
 
 def _said(material: Material) -> Iterator[str]:

@@ -16,8 +16,9 @@ from clinflu.figures.why_figures import remedies_spec, training_groups_spec, var
 from clinflu.findings.disclosure import is_small
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
 from clinflu.findings.material import Material
+from clinflu.findings.titles import TITLES
 
-TITLE = "Influential patients, in aggregate"
+KEY = "why"
 LOSS_DIGITS = 5
 INTRODUCTION = (
     "For the groups that the model fails most: which training patients and groups its mean loss rests on, which "
@@ -35,17 +36,17 @@ def section(material: Material) -> Section:
     if material.study.trust.reasons:
         reasons = " ".join(material.study.trust.reasons)
         return Section(
-            "why", TITLE, (Words((f"Influence of this fit means nothing, so nothing is shown. {reasons}",)),)
+            KEY, TITLES[KEY], (Words((f"Influence of this fit means nothing, so nothing is shown. {reasons}",)),)
         )
     if not material.explained:
         none = (
             "No group differs from everyone else beyond chance in calibration or discrimination, so none is explained."
         )
-        return Section("why", TITLE, (intro, Words((none,))))
+        return Section(KEY, TITLES[KEY], (intro, Words((none,))))
     parts: list[Part] = [intro]
     for place, why in enumerate(material.explained, start=1):
         parts += _of_group(material, why, place)
-    return Section("why", TITLE, tuple(parts))
+    return Section(KEY, TITLES[KEY], tuple(parts))
 
 
 def _of_group(material: Material, why: Why, place: int) -> Iterable[Part]:

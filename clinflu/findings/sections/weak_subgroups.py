@@ -1,0 +1,77 @@
+"""Section: the subgroups that the model predicts worst, found by search and confirmed on other patients."""
+
+from typing import Any
+
+import numpy as np
+
+from clinflu.analysis.slices import WeakSubgroup
+from clinflu.findings.document import Column, Section, Table, Words
+from clinflu.findings.material import Material
+from clinflu.findings.titles import TITLES
+
+KEY = "weak_subgroups"
+SEARCHED = (
+    "Every combination of one to three of the recorded variables that holds at least {:,} audited encounters was "
+    "considered: {:,} were measured, {:,} left out because they, and all within them, hold too few or cannot be among "
+    "the worst. Those with the largest mean loss above average, shrunk where they are small, were then tested on the "
+    "confirming encounters, whose patients neither taught the model nor chose the subgroups."
+)
+CONFIRMED = (
+    "Of {:,} tested {:,} are confirmed: predicted worse than everyone else at a false discovery rate of {:g} %. A "
+    "larger loss alone does not say that risks are wrong: patients at higher risk are harder to predict. The loss "
+    "beyond the risks is 0 in the mean where risks are right."
+)
+
+
+def section(material: Material) -> Section:
+    """Return the section."""
+    if not material.may_be_counted:
+        return Section(KEY, TITLES[KEY], (Words(("So few had the event that nothing may be searched.",)),))
+    found, shown = material.weak, material.weak_shown
+    work = found.counted
+    said = [
+        SEARCHED.format(found.min_support, work.measured, work.by_bound + work.by_support),
+        CONFIRMED.format(len(found.found), len(found.confirmed), 100 * found.options.level),
+    ]
+    if len(shown) < len(found.found):
+        hidden = len(found.found) - len(shown)
+        said.append(f"{hidden:,} of those tested are not shown: they, or what they leave of others, are small.")
+    if not material.internal:
+        said.append("Sizes are rounded to two digits and to tens, event rates to a percent.")
+    return Section(KEY, TITLES[KEY], (Words(tuple(said)), _table(material)))
+
+
+def _table(material: Material) -> Table:
+    digits = 3 if material.internal else 2
+    columns = (
+        Column("subgroup", "Subgroup"),
+        Column("audited_encounters", "Audited encounters", "count"),
+        Column("audited_rate", "Event rate", "share", digits),
+        Column("audited_risk", "Mean risk", "share"),
+        Column("audited_excess", "Loss above all others (nats)", "number"),
+        Column("audited_beyond", "Loss beyond its risks", "number"),
+        Column("confirm_encounters", "Confirming encounters", "count"),
+        Column("confirm_rate", "Event rate there", "share", digits),
+        Column("confirm_excess", "Loss above all others there", "number"),
+        Column("confirm_excess_low", "95 % from", "number"),
+        Column("confirm_excess_high", "95 % to", "number"),
+        Column("confirm_beyond", "Loss beyond its risks there", "number"),
+        Column("p", "p", "p"),
+        Column("q", "q", "p"),
+        Column("confirmed", "Confirmed"),
+    )
+    rows = [_row(material, one) for one in material.weak_shown]
+    note = "p one-sided, patients as the unit; q after Benjamini and Hochberg over all that were tested."
+    return Table.of("weak_subgroups", "The weakest subgroups, the worst first", columns, rows, note)
+
+
+def _row(material: Material, one: WeakSubgroup) -> dict[str, Any]:
+    row: dict[str, Any] = {"subgroup": one.words}
+    for name in ("audited", "confirm"):
+        side = getattr(one, name)
+        rate = side.events / side.encounters if side.encounters else np.nan
+        row |= {f"{name}_encounters": material.rounded(side.encounters), f"{name}_rate": rate}
+        row |= {f"{name}_excess": side.excess_loss, f"{name}_beyond": side.beyond_risk}
+    ends = {"confirm_excess_low": one.low, "confirm_excess_high": one.high}
+    confirmed = "yes" if one.q <= material.weak.options.level else "no" if np.isfinite(one.q) else "too few patients"
+    return {**row, "audited_risk": one.audited.mean_risk, **ends, "p": one.p, "q": one.q, "confirmed": confirmed}
