@@ -43,6 +43,8 @@ class CurveMaterial:
     smoothed : CalibrationCurve, optional
         None where it cannot be fitted.
     decision : DecisionCurve
+    worth : str
+        What the model is worth at the alert threshold, in words; empty where that may not be shown.
     thresholds : ThresholdTable
     left_out : tuple of str
         Scores that are not known for every audited encounter, or tell nobody apart in training.
@@ -53,6 +55,7 @@ class CurveMaterial:
     bands: CalibrationBands
     smoothed: CalibrationCurve | None
     decision: DecisionCurve
+    worth: str
     thresholds: ThresholdTable
     left_out: tuple[str, ...]
 
@@ -87,9 +90,14 @@ def curve_material(study: Study, threshold: float) -> CurveMaterial:
         bands=calibration_bands(sample, model, cuts),
         smoothed=_smoothed(sample, model),
         decision=decision_curve(sample, model, [one.risks for one in scores], candidates),
+        worth=_worth(sample, model, threshold) if threshold in cuts else "",
         thresholds=threshold_table(sample, model, cuts),
         left_out=left_out,
     )
+
+
+def _worth(sample: Sample, model: Predictor, threshold: float) -> str:
+    return decision_curve(sample, model, (), np.array([threshold])).in_words(threshold)
 
 
 def _scores(study: Study, sample: Sample) -> tuple[list[_Score], tuple[str, ...]]:

@@ -17,7 +17,7 @@ from clinflu.analysis.groupings import CROSS, grouping
 
 AUDITED = ("true alert", "false alert", "missed event", "true quiet")
 OTHERS = ("event", "no event")
-HALF_SHARE, HALF_NUMBER = 0.0005 + 1e-9, 0.0005 + 1e-9
+HALF_SHARE, HALF_NUMBER, HALF_PERCENT = 0.0005 + 1e-9, 0.0005 + 1e-9, 0.005 + 1e-9
 PATTERNS = 12
 PARTS_OF = {"age_group": "age", "under_10": "age", "within": "group0"}  # what the attacker knows of the columns
 TIME_S = 20.0
@@ -226,10 +226,30 @@ def _wilson(of, low, high):
 
 
 def _read_weak(attack, tables):
-    """Read the rounded sizes of weak subgroups, where the attack spans their variables."""
-    reader = getattr(attack.material, "read_weak", None)
-    if reader is not None:
-        reader(attack, tables)
+    """Read the rounded sizes and event rates of weak subgroups whose variables the attack spans."""
+    rows = tables.get("weak_subgroups", [])
+    found = {one.words: one for one in attack.material.weak_shown} if rows else {}
+    for row in rows:
+        conditions = found[row["subgroup"]].conditions
+        chosen = {}
+        for one in conditions:
+            members = attack.members(one.key, one.level, outcomes=True)
+            if members is None:
+                break
+            for axis, levels in members.items():
+                chosen[axis] = np.intersect1d(chosen.get(axis, levels), levels).astype(int)
+        else:
+            for side, name in (("audited", "audited"), ("confirm", "confirm")):
+                _read_rounded(attack.parts[name], chosen, row[f"{side}_encounters"], row[f"{side}_rate"])
+
+
+def _read_rounded(part, chosen, encounters, rate):
+    half = max(10, 10 ** (len(str(encounters)) - 2)) / 2
+    part.say(part.cells(chosen), max(0, encounters - half), encounters + half)
+    if isinstance(rate, float):
+        everyone, events = part.cells(chosen), part.cells(chosen, _events(part))
+        part.say_combination(events - (rate - HALF_PERCENT) * everyone, 0.0, np.inf)
+        part.say_combination(events - (rate + HALF_PERCENT) * everyone, -np.inf, 0.0)
 
 
 def pinned(part, rng):

@@ -18,7 +18,7 @@ from clinflu.influence.interval import jackknife_variance
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
-FEWEST, FEWEST_SHARE = 30, 0.01
+FEWEST, FEWEST_SHARE = 30, 0.005
 FEWEST_PATIENTS = 20
 MOST_VARIABLES = 3
 NEW_SHARE = 0.5
@@ -31,7 +31,7 @@ class SearchOptions:
     Parameters
     ----------
     min_support : int, optional
-        Encounters that a subgroup must hold among the audited; by default 1 % of them, and at least 30.
+        Encounters that a subgroup must hold among the audited; by default 0.5 % of them, and at least 30.
     most_variables : int
         1 to 3.
     shown : int
@@ -182,7 +182,8 @@ def weak_subgroups(
         The confirming part is empty.
     """
     asked = options or SearchOptions()
-    chosen = groupings or tuple(grouping(study, key) for key in known_groupings(study))
+    keys = known_groupings(study) if groupings is None else ()
+    chosen = tuple(grouping(study, key) for key in keys) if groupings is None else groupings
     rows = study.split.audited
     least = asked.min_support or max(FEWEST, round(FEWEST_SHARE * len(rows)))
     items = Items.of(chosen, rows, least)

@@ -54,9 +54,8 @@ def _calibration_words(material: Material) -> Iterator[str]:
 
 def _decision_words(material: Material) -> Iterator[str]:
     yield WORTH
-    decision = material.curves.decision
-    if material.threshold in decision.thresholds:
-        yield decision.in_words(material.threshold)
+    if material.curves.worth:
+        yield material.curves.worth
     yield from (f"{one.label}: {one.note}" for one in material.study.cohort.schema.baselines)
     if material.curves.left_out:
         yield f"Not known for every encounter, and left out: {', '.join(material.curves.left_out)}."

@@ -1,0 +1,198 @@
+"""The search of weak subgroups finds the worst of all, and only what stands on other patients is confirmed."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from clinflu import Audit
+from clinflu.analysis.groupings import Grouping
+from clinflu.analysis.slices import SearchOptions, weak_subgroups
+from clinflu.analysis.slices.items import Items, errors, expected_loss
+from clinflu.analysis.slices.search import RAISED, Limits, each, search
+from clinflu.data import CohortSchema, FeatureSpec, Provenance, build_cohort
+from clinflu.errors import DataError
+
+REPEATS = 100
+
+
+def random_items(seed, n=400, variables=4):
+    rng = np.random.default_rng(seed)
+    groupings = []
+    for at in range(variables):
+        size = int(rng.integers(2, 5))
+        codes = rng.choice(size, n, p=rng.dirichlet(np.ones(size)))
+        groupings.append(Grouping(f"v{at}", f"V{at}", tuple(f"l{one}" for one in range(size)), codes))
+    return tuple(groupings), rng.gamma(0.5, 1.0, n) * (1 + (groupings[0].codes == 1) * (groupings[1].codes == 0))
+
+
+def brute_force(items, error, limits):
+    """Every conjunction of different variables by its score, the slow way."""
+    above, scores = error - error.mean(), {}
+    for size in range(1, limits.most_variables + 1):
+        for members in combinations(range(len(items.conditions)), size):
+            if len({items.variable[at] for at in members}) == size:
+                inside = items.holds[:, list(members)].all(axis=1)
+                if inside.sum() >= limits.least:
+                    scores[members] = above[inside].sum() / (inside.sum() + limits.prior)
+    return scores
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_worst_are_those_of_a_brute_force_search(seed, most):
+    groupings, error = random_items(seed)
+    limits = Limits(20, 20.0, most)
+    items = Items.of(groupings, np.arange(len(error)), limits.least)
+    truth = brute_force(items, error, limits)
+    parts = {
+        members: [truth.get(one, -np.inf) for k in range(1, len(members)) for one in combinations(members, k)]
+        for members in truth
+    }
+    kept = {one: score for one, score in truth.items() if score > RAISED * max([0.0, *parts[one]]) or len(one) == 1}
+    levels, counted = search(items, error, limits, 20)
+    found = dict(each(levels))
+    assert counted.measured == len(truth)
+    assert found.keys() == kept.keys()
+    for one, score in kept.items():
+        assert found[one] == pytest.approx(score, abs=1e-5)
+    assert [one for one, _ in each(levels)][0] == max(kept, key=kept.get)
+
+
+def test_bounds_leave_out_only_what_cannot_be_among_the_worst(monkeypatch):
+    monkeypatch.setattr("clinflu.analysis.slices.search.KEPT", 12)
+    pruned = 0
+    for seed in range(12):
+        groupings, error = random_items(seed, n=1500, variables=6)
+        limits = Limits(30, 30.0, 3)
+        items = Items.of(groupings, np.arange(len(error)), limits.least)
+        truth = brute_force(items, error, limits)
+        levels, counted = search(items, error, limits, 12)
+        pruned += counted.by_bound
+        assert counted.measured + counted.by_bound >= len(truth)
+        best = [score for _, score in each(levels)][:5]
+        kept = []
+        for one, score in truth.items():
+            parts = [truth.get(part, -np.inf) for k in range(1, len(one)) for part in combinations(one, k)]
+            if len(one) == 1 or score > RAISED * max([0.0, *parts]):
+                kept.append(score)
+        assert best == pytest.approx(sorted(kept, reverse=True)[:5], abs=1e-5)
+    assert pruned > 0
+
+
+def test_the_expected_loss_is_the_entropy_of_the_risk(simulated_audit):
+    study, rows = simulated_audit.study, simulated_audit.audited_rows
+    p = study.risks[rows]
+    np.testing.assert_allclose(expected_loss(study, rows), -p * np.log(p) - (1 - p) * np.log1p(-p), rtol=1e-10)
+    np.testing.assert_allclose(
+        errors(study, rows, "beyond_risk"), errors(study, rows, "loss") - expected_loss(study, rows), atol=1e-12
+    )
+
+
+def planted_audit(seed, *, shift=1.6, n=6_000, plant=True):
+    """An audit of a cohort in which one conjunction has more events than any variable in the model can say."""
+    rng = np.random.default_rng([7, seed])
+    patients = rng.integers(0, int(0.8 * n), n)
+    columns = {f"v{at}": rng.choice(["a", "b", "c"], n, p=[0.5, 0.3, 0.2]) for at in range(5)}
+    margin = -2.0 + 0.4 * (columns["v0"] == "b") - 0.3 * (columns["v1"] == "c") + rng.normal(0, 0.3, n)
+    if plant:
+        margin += shift * ((columns["v2"] == "b") & (columns["v3"] == "c"))
+        margin -= 0.3 * shift * ((columns["v2"] == "b") ^ (columns["v3"] == "c"))
+    rows = pd.DataFrame(
+        {
+            "encounter": [f"e{at}" for at in range(n)],
+            "patient": [f"p{one}" for one in patients],
+            **columns,
+            "outcome": (rng.random(n) < 1 / (1 + np.exp(-margin))).astype(float),
+        }
+    )
+    features = tuple(FeatureSpec(name, name.upper(), levels=()) for name in columns)
+    schema = CohortSchema("encounter", "patient", "outcome", features, subgroups=tuple(columns))
+    return Audit.fit(build_cohort(rows, schema, Provenance("planted.csv", "0" * 64, "table", n)), seed=seed)
+
+
+@pytest.mark.parametrize("criterion", ["loss", "beyond_risk"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_planted_subgroup_is_the_worst_and_is_confirmed(seed, criterion):
+    found = weak_subgroups(planted_audit(seed).study, options=SearchOptions(criterion=criterion))
+    worst = found.found[0]
+    assert {(one.key, one.level) for one in worst.conditions} == {("v2", "b"), ("v3", "c")}
+    assert worst in found.confirmed
+    assert worst.confirm.beyond_risk > 0
+
+
+def test_the_planted_causes_that_touch_enough_encounters_are_found_and_confirmed(simulated_audit):
+    """Of the four, the flipped labels and the unit error touch 69 and 38 audited encounters, the others 8 and 6."""
+    found = weak_subgroups(simulated_audit.study)
+    confirmed = {(condition.key, condition.level) for one in found.confirmed for condition in one.conditions}
+    audited = simulated_audit.cohort.frame.iloc[simulated_audit.audited_rows]
+    touched = {cause.name: len(cause.affected(audited)) for cause in simulated_audit.cohort.planted}
+    large = [cause for cause in simulated_audit.cohort.planted if touched[cause.name] >= 30]
+    assert len(large) == 2
+    for cause in large:
+        assert (cause.variable, cause.level) in confirmed
+
+
+def test_what_is_found_where_nothing_is_planted_is_rarely_confirmed():
+    """Criterion beyond the risks, in a model that is right: the share of searches that confirm anything."""
+    wrong = sum(
+        bool(weak_subgroups(planted_audit(seed, n=1_500, plant=False).study, options=BEYOND).confirmed)
+        for seed in range(REPEATS)
+    )
+    assert wrong <= 0.1 * REPEATS
+
+
+BEYOND = SearchOptions(criterion="beyond_risk", most_variables=2)
+
+
+def test_the_error_on_the_confirming_encounters_is_that_of_clustered_regression():
+    audit = planted_audit(0)
+    one = weak_subgroups(audit.study).found[0]
+    rows = audit.confirm_rows
+    x = sm.add_constant(one.inside[rows].astype(float))
+    groups = pd.factorize(audit.study.design.patient_ids[rows])[0]
+    fitted = sm.OLS(errors(audit.study, rows, "loss"), x).fit(
+        cov_type="cluster", cov_kwds={"groups": groups, "use_correction": False}
+    )
+    assert one.confirm.excess == pytest.approx(fitted.params[1], abs=1e-12)
+    assert one.high - one.low == pytest.approx(2 * 1.959964 * fitted.bse[1], rel=2e-3)
+
+
+def test_no_two_are_versions_of_one(simulated_audit):
+    found = weak_subgroups(simulated_audit.study)
+    rows, covered = simulated_audit.audited_rows, np.zeros(len(simulated_audit.audited_rows), dtype=bool)
+    for one in found.found:
+        inside = one.inside[rows]
+        assert (inside & ~covered).sum() >= 0.5 * inside.sum()
+        assert inside.sum() == one.audited.encounters >= found.min_support
+        covered |= inside
+
+
+def test_the_frame_holds_every_figure(simulated_audit):
+    found = weak_subgroups(simulated_audit.study)
+    frame = found.to_frame()
+    assert list(frame["subgroup"]) == [one.words for one in found.found]
+    assert frame["confirmed"].sum() == len(found.confirmed)
+    assert "see .to_frame()" in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"most_variables": 4}, "at most 3 variables"),
+        ({"criterion": "nosuch"}, "loss and beyond_risk"),
+        ({"level": 1.5}, "between 0 and 1"),
+        ({"shown": 0}, "must be a whole number of 1 or more"),
+        ({"min_support": 1}, "must be a whole number of 2 or more"),
+    ],
+)
+def test_options_that_make_no_sense_are_one_line(options, words):
+    with pytest.raises(DataError, match=words) as caught:
+        SearchOptions(**options)
+    assert "\n" not in caught.value.one_line
+
+
+def test_without_any_grouping_nothing_is_found(simulated_audit):
+    assert weak_subgroups(simulated_audit.study, ()).found == ()
