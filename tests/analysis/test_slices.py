@@ -40,6 +40,12 @@ def brute_force(items, error, limits):
     return scores
 
 
+def best_part(truth, members):
+    """The largest score of a slice of fewer of its conditions, 0 at the least."""
+    parts = (one for size in range(1, len(members)) for one in combinations(members, size))
+    return max([0.0, *(truth.get(one, 0.0) for one in parts)])
+
+
 @pytest.mark.parametrize("most", [1, 2, 3])
 @pytest.mark.parametrize("seed", range(6))
 def test_the_worst_are_those_of_a_brute_force_search(seed, most):
@@ -47,18 +53,14 @@ def test_the_worst_are_those_of_a_brute_force_search(seed, most):
     limits = Limits(20, 20.0, most)
     items = Items.of(groupings, np.arange(len(error)), limits.least)
     truth = brute_force(items, error, limits)
-    parts = {
-        members: [truth.get(one, -np.inf) for k in range(1, len(members)) for one in combinations(members, k)]
-        for members in truth
-    }
-    kept = {one: score for one, score in truth.items() if score > RAISED * max([0.0, *parts[one]]) or len(one) == 1}
+    kept = {one: score for one, score in truth.items() if len(one) == 1 or score > RAISED * best_part(truth, one)}
     levels, counted = search(items, error, limits, 20)
     found = dict(each(levels))
     assert counted.measured == len(truth)
     assert found.keys() == kept.keys()
     for one, score in kept.items():
         assert found[one] == pytest.approx(score, abs=1e-5)
-    assert [one for one, _ in each(levels)][0] == max(kept, key=kept.get)
+    assert next(one for one, _ in each(levels)) == max(kept, key=kept.get)
 
 
 def test_bounds_leave_out_only_what_cannot_be_among_the_worst(monkeypatch):
@@ -73,11 +75,7 @@ def test_bounds_leave_out_only_what_cannot_be_among_the_worst(monkeypatch):
         pruned += counted.by_bound
         assert counted.measured + counted.by_bound >= len(truth)
         best = [score for _, score in each(levels)][:5]
-        kept = []
-        for one, score in truth.items():
-            parts = [truth.get(part, -np.inf) for k in range(1, len(one)) for part in combinations(one, k)]
-            if len(one) == 1 or score > RAISED * max([0.0, *parts]):
-                kept.append(score)
+        kept = [score for one, score in truth.items() if len(one) == 1 or score > RAISED * best_part(truth, one)]
         assert best == pytest.approx(sorted(kept, reverse=True)[:5], abs=1e-5)
     assert pruned > 0
 
@@ -91,7 +89,7 @@ def test_the_expected_loss_is_the_entropy_of_the_risk(simulated_audit):
     )
 
 
-def planted_audit(seed, *, shift=1.6, n=6_000, plant=True):
+def planted_audit(seed, *, shift=2.0, n=20_000, plant=True):
     """An audit of a cohort in which one conjunction has more events than any variable in the model can say."""
     rng = np.random.default_rng([7, seed])
     patients = rng.integers(0, int(0.8 * n), n)
@@ -162,12 +160,16 @@ def test_the_error_on_the_confirming_encounters_is_that_of_clustered_regression(
 
 def test_no_two_are_versions_of_one(simulated_audit):
     found = weak_subgroups(simulated_audit.study)
-    rows, covered = simulated_audit.audited_rows, np.zeros(len(simulated_audit.audited_rows), dtype=bool)
-    for one in found.found:
-        inside = one.inside[rows]
-        assert (inside & ~covered).sum() >= 0.5 * inside.sum()
-        assert inside.sum() == one.audited.encounters >= found.min_support
-        covered |= inside
+    rows = simulated_audit.audited_rows
+    for size in (1, 2, 3):
+        covered = np.zeros(len(rows), dtype=bool)
+        for one in (one for one in found.found if len(one.conditions) == size):
+            inside = one.inside[rows]
+            assert (inside & ~covered).sum() >= 0.5 * inside.sum()
+            assert inside.sum() == one.audited.encounters >= found.min_support
+            covered |= inside
+    scores = [one.score for one in found.found]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_the_frame_holds_every_figure(simulated_audit):

@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from clinflu.analysis.groupings import Grouping, grouping, known_groupings
 from clinflu.analysis.slices.items import CRITERIA, Condition, Criterion, Items, errors, expected_loss
-from clinflu.analysis.slices.search import Counted, Limits, each, search
+from clinflu.analysis.slices.search import Candidates, Counted, Limits, each, search
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.asking import check_count, check_number
 from clinflu.errors import DataError
@@ -35,7 +35,7 @@ class SearchOptions:
     most_variables : int
         1 to 3.
     shown : int
-        How many are tested on the confirming encounters.
+        How many of one variable, of two and of three are tested on the confirming encounters.
     criterion : str
         ``"loss"``, or ``"beyond_risk"``: loss beyond what the risks themselves expect.
     level : float
@@ -44,7 +44,7 @@ class SearchOptions:
 
     min_support: int | None = None
     most_variables: int = MOST_VARIABLES
-    shown: int = 30
+    shown: int = 10
     criterion: Criterion = "loss"
     level: float = 0.05
 
@@ -164,8 +164,9 @@ def weak_subgroups(
     """Find the subgroups that the model predicts worst, and confirm them on other patients.
 
     Every conjunction of one to three conditions with enough audited encounters is considered. A condition that does not
-    raise the score by a tenth is left out, and so is a subgroup half of whose encounters are in worse ones: the list is
-    of different weaknesses, not of versions of one.
+    raise the score by a tenth is left out, and so is a subgroup half of whose encounters are in worse ones of as many
+    variables: the list is of different weaknesses, not of versions of one. The worst of one variable, of two and of
+    three are tested, since of the many with three some look bad by chance alone.
 
     Parameters
     ----------
@@ -190,7 +191,7 @@ def weak_subgroups(
     error = errors(study, rows, asked.criterion)
     limits = Limits(least, float(least), asked.most_variables)
     levels, counted = search(items, error, limits, asked.shown, progress)
-    picked = _apart(levels, items, asked.shown)
+    picked = sorted((one for level in levels for one in _apart(level, items, asked.shown)), key=lambda one: -one[1])
     by_key = {one.key: one for one in chosen}
     found = [
         _tested(study, tuple(items.conditions[at] for at in members), score, by_key, asked) for members, score in picked
@@ -198,11 +199,11 @@ def weak_subgroups(
     return WeakSubgroups(asked, least, counted, _corrected(found))
 
 
-def _apart(levels: list[Any], items: Items, most: int) -> list[tuple[tuple[int, ...], float]]:
+def _apart(candidates: Candidates, items: Items, most: int) -> list[tuple[tuple[int, ...], float]]:
     """Return the worst slices that are no versions of a worse one; those that score 0 or less are not weak."""
     kept: list[tuple[tuple[int, ...], float]] = []
     covered = np.zeros(len(items.holds), dtype=bool)
-    for members, score in each(levels):
+    for members, score in each([candidates]):
         if score <= 0 or len(kept) == most:
             break
         inside = np.asarray(items.holds[:, list(members)].all(axis=1))
