@@ -17,6 +17,7 @@ from clinflu.analysis.coefficients import coefficients
 from clinflu.analysis.discrimination import Discrimination, discrimination
 from clinflu.analysis.drivers import Drivers, drivers
 from clinflu.analysis.flip_set import DEFAULT_TIME_S, FlipSet, check_options, flip_set
+from clinflu.analysis.groupings import groupings
 from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.ledger import By, Ledger, ledger
 from clinflu.analysis.metric_intervals import odds_ratio_intervals, subgroup_metrics
@@ -25,6 +26,7 @@ from clinflu.analysis.pair import GroupDecomposition, decomposition, group_decom
 from clinflu.analysis.planted import planted_mistakes
 from clinflu.analysis.prediction import Prediction, at_threshold, prediction
 from clinflu.analysis.pushed import Pushed, pushed, refitted
+from clinflu.analysis.slices import SearchOptions, WeakSubgroups, weak_subgroups
 from clinflu.analysis.subgroup_support import training_group
 from clinflu.analysis.subgroups import Bootstrap, SubgroupTable, subgroups
 from clinflu.analysis.support import Cuts, Support, support, support_cuts, support_table
@@ -33,8 +35,10 @@ from clinflu.analysis.trace import Trace, graded, own_frames, proved
 from clinflu.analysis.training_diagnostics import diagnostics_beside_refits, training_diagnostics
 from clinflu.analysis.what_if import Action, Refit, refit_plan
 from clinflu.analysis.what_if.actions import combine, positions
+from clinflu.analysis.why import Members, Why, WhyOptions, why
 from clinflu.data import Cohort, Design
 from clinflu.data.arrays import Rows
+from clinflu.data.asking import nearest
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.errors import DataError, StoreError
 from clinflu.influence.leave_one_out import LeaveOneOut
@@ -389,6 +393,58 @@ class Audit:
         """
         with telling("Measuring subgroups", progress) as tell:
             return subgroups(self.study, by, threshold, bootstrap, tell)
+
+    def weak_subgroups(
+        self,
+        by: str | Iterable[str] | None = None,
+        options: SearchOptions | None = None,
+        progress: Progress | None = None,
+    ) -> WeakSubgroups:
+        """Find the subgroups that the model predicts worst, confirmed on other patients; see ``analysis.slices``.
+
+        Parameters
+        ----------
+        by : str or iterable of str, optional
+            Variables whose levels are combined; by default every recorded variable and the age groups.
+        options : SearchOptions, optional
+        progress : Progress, optional
+        """
+        chosen = None if by is None else groupings(self.study, by)
+        with telling("Searching weak subgroups", progress) as tell:
+            return weak_subgroups(self.study, chosen, options, tell)
+
+    def why(
+        self,
+        variable: str,
+        level: str,
+        by: str | Iterable[str] | None = None,
+        options: WhyOptions | None = None,
+        progress: Progress | None = None,
+    ) -> Why:
+        """Say why the model fails a group, or that nothing in training explains it; see ``analysis.why``.
+
+        Parameters
+        ----------
+        variable : str
+            A recorded variable, ``"age_group"``, or an intersection.
+        level : str
+            As :meth:`subgroups` shows it.
+        by : str or iterable of str, optional
+            Variables whose levels are the training groups that may be behind it; by default the subgroup variables.
+        options : WhyOptions, optional
+        progress : Progress, optional
+
+        Raises
+        ------
+        DataError
+            There is no such variable or level.
+        """
+        (whole,) = groupings(self.study, variable)
+        if level not in whole.levels:
+            raise DataError(f"{variable} has no such level{nearest(level, whole.levels)}; look at audit.subgroups()")
+        group, chosen = Members.of(whole, whole.levels.index(level)), groupings(self.study, by)
+        with telling("Refitting without groups", progress) as tell:
+            return why(self.study, group, by=chosen, options=options, progress=tell)
 
     def subgroup_metrics(
         self,

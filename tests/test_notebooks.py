@@ -16,7 +16,8 @@ def code_cells(path):
 
 
 def test_the_notebooks_are_there():
-    assert [path.stem for path in NOTEBOOKS] == ["01_case_study", "02_trace_a_wrong_prediction", "03_what_if"]
+    names = ["01_case_study", "02_trace_a_wrong_prediction", "03_subgroup_report", "03_what_if"]
+    assert [path.stem for path in NOTEBOOKS] == names
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

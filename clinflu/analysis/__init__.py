@@ -7,6 +7,8 @@ from clinflu.analysis.coefficients import coefficients
 from clinflu.analysis.discrimination import discrimination
 from clinflu.analysis.metric_intervals import odds_ratio_intervals, subgroup_metrics
 from clinflu.analysis.mistakes import mistakes
+from clinflu.analysis.slices import weak_subgroups
+from clinflu.analysis.subgroups import subgroups
 from clinflu.analysis.support_calibration import support_calibration
 from clinflu.analysis.training_diagnostics import training_diagnostics
 from clinflu.study import Study
@@ -17,8 +19,10 @@ ANALYSES: dict[str, Callable[[Study], Any]] = {
     "mistakes": mistakes,
     "odds_ratio_intervals": odds_ratio_intervals,
     "subgroup_metrics": subgroup_metrics,
+    "subgroups": subgroups,
     "support_calibration": support_calibration,
     "training_diagnostics": training_diagnostics,
+    "weak_subgroups": weak_subgroups,
 }
 
 __all__ = ["ANALYSES"]

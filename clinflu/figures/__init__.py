@@ -7,6 +7,7 @@ from clinflu.figures.config import SAFE_CONFIG, SafeFigure
 from clinflu.figures.consequences import consequences_figure
 from clinflu.figures.ledger import ledger_figure
 from clinflu.figures.removal import removal_figure
+from clinflu.figures.why_figures import remedies_figure, training_groups_figure
 
 __all__ = [
     "SAFE_CONFIG",
@@ -17,5 +18,7 @@ __all__ = [
     "children_figure",
     "consequences_figure",
     "ledger_figure",
+    "remedies_figure",
     "removal_figure",
+    "training_groups_figure",
 ]

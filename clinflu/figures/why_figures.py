@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from clinflu.analysis.why import Why
+from clinflu.analysis.why.records import remedy_records, training_group_records
 from clinflu.figures.beside import row_axis, rows_layout
-from clinflu.figures.config import Spec
+from clinflu.figures.config import SafeFigure, Spec
 from clinflu.figures.style import figure_text, shorten, signed
 from clinflu.figures.theme import DOWN, INK, NEUTRAL, PAPER, UP
 
@@ -13,6 +15,18 @@ Record = dict[str, Any]
 LONGEST = 60
 ROOM_PX = 20
 LOSS = "Change of the mean loss, nats (right: worse)"
+
+
+def training_groups_figure(why: Why, *, simulated: bool = False) -> SafeFigure:
+    """Draw what leaving out each training group does to a group's mean loss: see :func:`training_groups_spec`."""
+    title = f"What leaving out training groups does to {why.label}"
+    return SafeFigure(training_groups_spec(training_group_records(why), title=title, simulated=simulated))
+
+
+def remedies_figure(why: Why, *, simulated: bool = False) -> SafeFigure:
+    """Draw what each remedy does to the mean loss of a group and of all others: see :func:`remedies_spec`."""
+    title = f"What would change for {why.label} and for all others"
+    return SafeFigure(remedies_spec(remedy_records(why), title=title, simulated=simulated))
 
 
 def training_groups_spec(records: Sequence[Record], *, title: str, simulated: bool = False) -> Spec:
