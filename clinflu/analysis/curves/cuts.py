@@ -146,9 +146,7 @@ class _Marks:
         """Whether both bands that the cut makes may be there."""
         here = self._below(cut)
         place = bisect_left(self._found, here, 1)
-        return self._fine(self._found[place - 1], here) and self._fine(
-            here, self._found[place]
-        )
+        return self._fine(self._found[place - 1], here) and self._fine(here, self._found[place])
 
     def add(self, cut: float) -> None:
         """Make a cut."""

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from clinflu.analysis.curves.confusion import Confusion
 from clinflu.analysis.curves.intervals import LEVEL, Difference, Estimate, around, difference, error
 from clinflu.analysis.curves.sample import Predictor, Sample
+from clinflu.analysis.linearised import placements
 from clinflu.data.arrays import Vector
 
 
@@ -80,15 +80,7 @@ def _area(value: float, terms: Vector, sample: Sample, level: float) -> Estimate
 
 
 def _auroc(sample: Sample, predictor: Predictor) -> tuple[float, Vector]:
-    """Return the AUROC and what each encounter adds to its error: placement values of DeLong by ranks."""
-    event, values = sample.event, predictor.values
-    ranks, terms = rankdata(values), np.empty(len(values))
-    counts = int(event.sum()), int((~event).sum())
-    below = (ranks[event] - rankdata(values[event])) / counts[1]
-    above = 1.0 - (ranks[~event] - rankdata(values[~event])) / counts[0]
-    value = float(below.mean())
-    terms[event], terms[~event] = (below - value) / counts[0], (above - value) / counts[1]
-    return value, terms
+    return placements(predictor.values, sample.event)
 
 
 def _ap(sample: Sample, predictor: Predictor) -> tuple[float, Vector]:

@@ -15,14 +15,14 @@ CLOSEST = 1e-9
 
 
 def knots_of(values: Vector, count: int) -> Vector:
-    """Return knots at Harrell's quantiles, as many fewer as ties demand; none where two or fewer are left.
+    """Return knots at Harrell's quantiles, each one of the values; fewer where ties demand it, none below three.
 
     References
     ----------
     Harrell (2015), Regression Modeling Strategies, 2nd ed., Table 2.3.
     """
     for fewer in range(count, min(HARRELL) - 1, -1):
-        knots = np.quantile(values, HARRELL[fewer])
+        knots = np.quantile(values, HARRELL[fewer], method="inverted_cdf")
         if np.all(np.diff(knots) > CLOSEST * max(1.0, float(np.abs(knots).max()))):
             return np.asarray(knots)
     return np.empty(0)
