@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from clinflu.analysis.curves.decision import PER
-from clinflu.figures.curves import calibration_spec, decision_spec
+from clinflu.figures.calibration_figure import calibration_spec
+from clinflu.figures.decision_figure import decision_spec
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
 from clinflu.findings.material import Material
 from clinflu.findings.titles import TITLES
@@ -29,7 +30,8 @@ def section(material: Material) -> Section:
     bands, smoothed, decision = _bands(material), _smoothed(material), _decision(material)
     parts: list[Part] = [Words(tuple(_calibration_words(material)))]
     title = "Predicted risk against what happened"
-    spec = calibration_spec(bands.records(), smoothed.records(), title=title, simulated=simulated)
+    curve = [{**row, "low": row["observed_low"], "high": row["observed_high"]} for row in smoothed.records()]
+    spec = calibration_spec(bands.records(), curve, title=title, simulated=simulated)
     says = "Event rate in bands of predicted risk and the smoothed curve; the diagonal is perfect calibration."
     parts += [Chart("calibration_chart", title, spec, says, bands.key), bands, smoothed]
     title = "Net benefit against alerting to all, to none, and the scores"
@@ -91,12 +93,12 @@ def _smoothed(material: Material) -> Table:
 
 def _decision(material: Material) -> Table:
     columns = (
-        Column("predictor", "Predictor"),
+        Column("label", "Predictor"),
         Column("threshold", "Threshold", "share"),
         Column("net_benefit", "Net benefit", "number", 4),
         Column("net_benefit_per_1000", f"Per {PER:,} encounters", "number", 1),
     )
-    records = material.curves.decision.to_frame().rename(columns={"label": "predictor"}).to_dict("records")
+    records = material.curves.decision.to_frame().to_dict("records")
     return Table.of(
         "decision_curve", "Decision curves", columns, records, "Net benefit in net true alerts an encounter."
     )

@@ -1,12 +1,13 @@
 """Section: the performance of the model on all audited encounters, beside the scores that the source brings."""
 
 from clinflu.analysis.subgroups import MEASURES
-from clinflu.figures.curves import pr_spec, roc_spec
+from clinflu.figures.roc_figure import precision_recall_spec, roc_spec
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
 from clinflu.findings.material import WITHHELD, Material
 from clinflu.findings.titles import TITLES
 
 KEY = "performance"
+THRESHOLD_DIGITS = 4
 SAID = (
     "On {encounters:,} audited encounters{events}, none of whose patients taught the model. Intervals are of sampling "
     "other patients to audit: Wilson's for shares of counts, otherwise from a bootstrap that draws patients "
@@ -57,12 +58,14 @@ def _curves(material: Material) -> list[Part]:
     simulated = material.study.cohort.provenance.simulated
     everyone, table = material.table.everyone, _roc(material)
     title = "ROC: events found against false alerts"
-    spec = roc_spec(table.records(), title=title, simulated=simulated)
+    threshold = round(material.threshold, THRESHOLD_DIGITS)
+    spec = roc_spec(table.records(), title=title, threshold=threshold, simulated=simulated)
     says = "ROC curves of the model and of the scores, at the thresholds of the table."
     parts: list[Part] = [_compared(material), Chart("roc_chart", title, spec, says, table.key)]
     title = "Precision and recall: how many alerts are right"
     rate = round(everyone.events / everyone.encounters, 3)
-    spec = pr_spec(table.records(), rate=rate, title=title, simulated=simulated)
+    marked = {"event_rate": rate, "threshold": threshold}
+    spec = precision_recall_spec(table.records(), **marked, title=title, simulated=simulated)
     says = "Positive predictive value against sensitivity; the line is the event rate."
     return [*parts, Chart("pr_chart", title, spec, says, table.key), table, _thresholds(material)]
 
@@ -89,15 +92,15 @@ def _compared(material: Material) -> Table:
 
 def _roc(material: Material) -> Table:
     columns = (
-        Column("predictor", "Predictor"),
-        Column("threshold", "Threshold", "number"),
+        Column("label", "Predictor"),
+        Column("threshold", "Threshold", "number", THRESHOLD_DIGITS),
         Column("sensitivity", "Sensitivity", "share"),
         Column("specificity", "Specificity", "share"),
+        Column("false_positive_rate", "False positive rate", "share"),
         Column("ppv", "PPV", "share"),
         Column("npv", "NPV", "share"),
     )
-    frames = [one.to_frame().assign(predictor=one.predictor.label) for one in material.curves.rocs]
-    rows = [row for frame in frames for row in frame.to_dict("records")]
+    rows = [row for one in material.curves.rocs for row in one.to_frame().to_dict("records")]
     note = "Risks of the model, points of the scores; between two thresholds lie enough events and enough others."
     return Table.of("roc", "Every predictor at its thresholds", columns, rows, note)
 
