@@ -11,7 +11,6 @@ from clinflu.analysis.subgroups.measures import MEASURES, Measure
 from clinflu.data.arrays import Vector
 
 WILSON, BOOTSTRAP, DELONG = "Wilson", "patient-cluster bootstrap", "DeLong"
-WILSON_CLUSTERED = "Wilson, effective counts by patient"
 LIMITS = "from the limits of both sides"
 AT_THE_END = "at the end of its range"
 NO_SPREAD = "does not vary here"
@@ -47,27 +46,35 @@ class Interval:
     withheld: str = ""
 
 
-def interval(side: Side, level: float) -> Interval:
+def interval(side: Side, level: float, *, by_patient: bool = False) -> Interval:
     """Return the interval of a figure.
 
-    Wilson's for a proportion; DeLong's for an AUROC where no patient is there twice; else the bootstrap error times
+    Wilson's for a proportion; else the bootstrap error, or DeLong's of an AUROC where no patient is there twice, times
     the t quantile of the patients whom the figure rests on, on the scale of the measure.
+
+    Parameters
+    ----------
+    side : Side
+    level : float
+        Coverage aimed at.
+    by_patient : bool
+        Whether Wilson's counts are divided by the design effect of the patients; otherwise each encounter counts.
     """
     if side.measure.count:
-        return _wilson(side, level)
+        return _wilson(side, level, design_effect(side) if by_patient else 1.0)
     scaled = _scaled(side.measure, np.append(side.draws, side.value))
     if not np.isfinite(scaled[-1]):
         return Interval(withheld=AT_THE_END)
     patients = side.members.patients_for(side.measure.rests_on)
-    error = _error(scaled[:-1], patients)
+    error, method = _error(scaled[:-1], patients), BOOTSTRAP
     if not error > SMALLEST_ERROR:
         return Interval(withheld=NO_SPREAD)
     if side.measure is MEASURES["auroc"] and side.members.one_row_a_patient:
-        reach = float(ndtri(0.5 + level / 2)) * delong_error(side.members.y, side.members.margin)
-        return Interval(max(0.0, side.value - reach), min(1.0, side.value + reach), DELONG)
+        error = delong_error(side.members.y, side.members.margin) / (side.value * (1.0 - side.value))
+        method = DELONG
     around = float(stdtrit(patients - 1, 0.5 + level / 2)) * error
     low, high = _unscaled(side.measure, scaled[-1] + np.array([-around, around]))
-    return Interval(float(low), float(high), BOOTSTRAP)
+    return Interval(float(low), float(high), method)
 
 
 def difference(inside: Side, outside: Side, level: float) -> tuple[Interval, float]:
@@ -82,7 +89,7 @@ def difference(inside: Side, outside: Side, level: float) -> tuple[Interval, flo
     ----------
     Zou & Donner (2008), doi:10.1002/sim.3095; for proportions it is method 10 of Newcombe (1998).
     """
-    first, second = interval(inside, level), interval(outside, level)
+    first, second = (interval(one, level, by_patient=True) for one in (inside, outside))
     if withheld := first.withheld or second.withheld:
         return Interval(withheld=withheld), np.nan
     rho = _correlation(inside.draws, outside.draws)
@@ -131,11 +138,10 @@ def design_effect(side: Side) -> float:
     return float(max(1.0, np.square(_error(side.draws, patients)) / unrelated))
 
 
-def _wilson(side: Side, level: float) -> Interval:
-    effect = design_effect(side)
+def _wilson(side: Side, level: float, effect: float) -> Interval:
     above, below = (side.members.sums[name] / effect for name in side.measure.count)
     low, high = proportion_confint(above, below, alpha=1.0 - level, method="wilson")
-    return Interval(float(low), float(high), WILSON if side.members.one_row_a_patient else WILSON_CLUSTERED)
+    return Interval(float(low), float(high), WILSON)
 
 
 def _error(draws: Vector, patients: int) -> float:

@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from clinflu.analysis.groupings import Grouping, groupings
 from clinflu.analysis.mistakes import check_threshold
-from clinflu.analysis.subgroups.intervals import Side, difference, interval
+from clinflu.analysis.subgroups.intervals import Side, design_effect, difference, interval
 from clinflu.analysis.subgroups.judged import Judged, Members
 from clinflu.analysis.subgroups.measures import MEASURES
 from clinflu.analysis.subgroups.replicates import Bootstrap, Measured, Partition, replicated
@@ -24,13 +24,18 @@ EVERYONE = "all audited encounters"
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its interval; ``withheld`` says why there is none, and is empty where there is one."""
+    """A figure with its interval; ``withheld`` says why there is none, and is empty where there is one.
+
+    ``design_effect`` of a proportion: how much more it varies than one of as many unrelated encounters, because a
+    patient has several; Wilson's interval, in which each counts, is too narrow by its root.
+    """
 
     value: float = np.nan
     low: float = np.nan
     high: float = np.nan
     method: str = ""
     withheld: str = ""
+    design_effect: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +135,10 @@ def subgroups(
 ) -> SubgroupTable:
     """Measure the model in every subgroup of the audited encounters.
 
-    A bootstrap draws patients, the same draws for all subgroups. Proportions have Wilson's interval, where patients
-    are there more than once of counts divided by the design effect; the AUROC has DeLong's where no patient is there
-    twice; everything else has one from the bootstrap, on the scale of the measure. The interval of a difference to
-    the complement comes from the limits of both and the correlation of their draws.
+    A bootstrap draws patients, the same draws for all subgroups. Proportions have Wilson's interval, in which each
+    encounter counts; the AUROC has DeLong's where no patient is there twice; everything else has one from the
+    bootstrap, on the scale of the measure. The interval of a difference to the complement comes from the limits of
+    both and the correlation of their draws; there Wilson's counts are divided by the design effect of the patients.
 
     Parameters
     ----------
@@ -229,7 +234,8 @@ def _estimate(side: Side, coverage: float) -> Estimate:
     if lacking or not np.isfinite(side.value):
         return Estimate(withheld=lacking or NO_VALUE)
     found = interval(side, coverage)
-    return Estimate(side.value, found.low, found.high, found.method, found.withheld)
+    effect = design_effect(side) if side.measure.is_proportion else 1.0
+    return Estimate(side.value, found.low, found.high, found.method, found.withheld, effect)
 
 
 def _difference(inside: Side, outside: Side, coverage: float) -> Difference:
