@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,30 @@ def small_study(small_cohort):
     from clinflu.study import Study
 
     return Study.fit(small_cohort)
+
+
+@pytest.fixture
+def clinflu(monkeypatch, capsys, tmp_path):
+    """Run a command in this process; return (exit code, stdout, stderr)."""
+    from clinflu import cli
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["clinflu", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        printed = capsys.readouterr()
+        return stopped.value.code or 0, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_csv(tmp_path_factory):
+    """A small simulated table in the columns of the UCI table."""
+    from data_loaders.simulated import simulate
+
+    path = tmp_path_factory.mktemp("table") / "diabetic_data.csv"
+    simulate(4000, seed=3).to_csv(path, index=False, na_rep="?")
+    return path

@@ -17,31 +17,6 @@ def own_home(tmp_path, monkeypatch):
     monkeypatch.delenv("CLINFLU_DATA", raising=False)
 
 
-@pytest.fixture
-def clinflu(monkeypatch, capsys, tmp_path):
-    """Run a command in this process; return (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["clinflu", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        printed = capsys.readouterr()
-        return stopped.value.code or 0, printed.out, printed.err
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def small_csv(tmp_path_factory):
-    """A small simulated table in the columns of the UCI table."""
-    from data_loaders.simulated import simulate
-
-    path = tmp_path_factory.mktemp("table") / "diabetic_data.csv"
-    simulate(4000, seed=3).to_csv(path, index=False, na_rep="?")
-    return path
-
-
 def files_in(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("XDG"))
 

@@ -1,6 +1,6 @@
 """The subgroup report: an audit in, a folder of files out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from clinflu.audit import Audit
@@ -10,9 +10,10 @@ from clinflu.findings.document import Document
 from clinflu.findings.material import Material, Options
 from clinflu.findings.origin import origin
 from clinflu.findings.sections import SECTIONS
-from clinflu.progress import Progress
-from clinflu.report.write import FORMATS, Written, write_report
+from clinflu.progress import Progress, silent, telling
+from clinflu.report.write import FORMATS, Written, check_target, write_report
 
+PARTS = 100
 TITLE = "Where the model fails, and why"
 
 
@@ -55,30 +56,47 @@ def subgroup_report(
     asked = Options() if options is None else options
     names = asked.by if by is None else tuple([by] if isinstance(by, str) else list_of_ids(by, "variables"))
     chosen = Options(names, asked.threshold, asked.bootstrap, asked.internal)
-    material = material_of(audit, chosen)
-    written = write_report(document(material, progress), Path(out), formats=tuple(formats))
-    if not chosen.internal:
-        shown_now = tuple(one.key for one in material.intersections)
-        Register.of_this_user().add(material.study.fingerprint, Exported(material.threshold, shown_now))
-    return written
+    check_target(Path(out), tuple(formats))
+    with telling("Making the report", progress) as tell:
+        stages = _Stages(tell, len(SECTIONS) + 1)
+        material = material_of(audit, chosen, lambda _: stages)
+        made = document(material, stages)
+        if not chosen.internal:  # before anything is there to be read
+            shown_now = tuple(one.key for one in material.intersections)
+            Register.of_this_user().add(material.study.fingerprint, Exported(material.threshold, shown_now))
+        return write_report(made, Path(out), formats=tuple(formats), progress=stages)
 
 
-def material_of(audit: Audit, options: Options) -> Material:
+class _Stages:
+    """The progress of work in stages, each of which tells its own."""
+
+    def __init__(self, tell: Progress, stages: int) -> None:
+        self._tell, self._stages, self._done = tell, stages, 0
+
+    def __call__(self, done: int, total: int) -> None:
+        self._tell(self._done * PARTS + PARTS * done // max(total, 1), self._stages * PARTS)
+
+    def next(self) -> None:
+        self._done += 1
+        self(0, 1)
+
+
+def material_of(audit: Audit, options: Options, stage: Callable[[str], Progress] = lambda _: silent) -> Material:
     """Return what the sections draw on, once what was asked for is known to make sense."""
-    first = Material(audit, options)
+    first = Material(audit, options, stage=stage)
     first.asked  # noqa: B018 -- refuses what is not there
     if options.internal:
         return first
     before = Register.of_this_user().before(audit.study.fingerprint, first.threshold)
-    return Material(audit, options, before)
+    return Material(audit, options, before, stage)
 
 
-def document(material: Material, progress: Progress | None = None) -> Document:
+def document(material: Material, stages: _Stages | None = None) -> Document:
     """Return the report before any format."""
     sections = []
-    for done, section in enumerate(SECTIONS.values()):
+    for section in SECTIONS.values():
         sections.append(section(material))
-        if progress is not None:
-            progress(done + 1, len(SECTIONS))
+        if stages is not None:
+            stages.next()
     simulated = material.study.cohort.provenance.simulated
     return Document(TITLE, tuple(sections), material.internal, simulated, origin(material))

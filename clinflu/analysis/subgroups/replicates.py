@@ -11,6 +11,8 @@ from scipy.sparse import csr_matrix
 from clinflu.analysis.subgroups.judged import Judged, Members
 from clinflu.analysis.subgroups.measures import CALIBRATION, MEASURES, PLAIN, with_counts
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.asking import check_count, check_number
+from clinflu.errors import DataError
 
 BLOCK = 125  # replicates at once: the arrays of a block stay in the cache of a small machine
 
@@ -32,6 +34,12 @@ class Bootstrap:
     replicates: int = 1000
     seed: int = 0
     level: float = 0.95
+
+    def __post_init__(self) -> None:
+        check_count(self.replicates, "how often patients are drawn", least=2)
+        check_count(self.seed, "the seed of the draws")
+        if not 0 < check_number(self.level, "the level of an interval") < 1:
+            raise DataError("the level of an interval lies between 0 and 1; 0.95 is usual")
 
 
 def drawn(judged: Judged, bootstrap: Bootstrap) -> Iterator[Block]:
