@@ -8,9 +8,9 @@ from clinflu.report.cells import harmless
 
 
 def csv_text(table: Table) -> str:
-    """Return a table as CSV: labels in the first row, numbers as plain numbers."""
+    """Return a table as CSV: labels in the first row, texts in quotation marks, numbers as plain numbers."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\r\n")
+    writer = csv.writer(stream, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow([harmless(column.label) for column in table.columns])
     writer.writerows([[_cell(value) for value in row] for row in table.rows])
     return "\ufeff" + stream.getvalue()

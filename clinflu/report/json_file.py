@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from clinflu.findings.document import Chart, Document, Part, Table
+from clinflu.findings.document import DIGITS, Chart, Column, Document, Part, Table
 from clinflu.report.files import as_json
 from clinflu.report.html_report import notices
 
@@ -29,9 +29,15 @@ def json_text(document: Document) -> str:
 
 def _part(part: Part) -> dict[str, Any]:
     if isinstance(part, Table):
-        columns = [{"key": one.key, "label": one.label, "kind": one.kind} for one in part.columns]
+        columns = [
+            {"key": one.key, "label": one.label, "kind": one.kind, "digits": _digits(one)} for one in part.columns
+        ]
         named = {"kind": "table", "key": part.key, "title": part.title, "note": part.note}
         return {**named, "columns": columns, "rows": [list(row) for row in part.rows]}
     if isinstance(part, Chart):
         return {"kind": "chart", "key": part.key, "title": part.title, "says": part.says, "table": part.table}
     return {"kind": "words", "listed": part.listed, "paragraphs": list(part.paragraphs)}
+
+
+def _digits(column: Column) -> int:
+    return DIGITS[column.kind] if column.digits is None else column.digits

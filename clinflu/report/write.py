@@ -1,10 +1,6 @@
 """Write a report into a folder: all of it, or nothing."""
 
-import os
 import re
-import shutil
-import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +8,12 @@ from pathlib import Path
 from clinflu.errors import DataError
 from clinflu.findings.document import Document
 from clinflu.progress import Progress, silent
-from clinflu.report.browser import draw, find_browser
+from clinflu.report.browser import draw
+from clinflu.report.chromium import find_browser
 from clinflu.report.csv_files import csv_text
 from clinflu.report.html_report import html_page, notices
 from clinflu.report.json_file import json_text
+from clinflu.report.place import close, give_usual_rights, whole
 from clinflu.report.xlsx import workbook
 
 FORMATS = ("html", "pdf", "xlsx", "csv", "figures", "json")
@@ -27,9 +25,6 @@ HTML, PDF, XLSX, JSON, TABLES, FIGURES, NOTICE = (
 OWN = frozenset((HTML, PDF, XLSX, JSON, TABLES, FIGURES, NOTICE))
 OWN_FILE = re.compile(r"[a-z0-9_]+\.(csv|png|svg)")
 KEY = re.compile(r"[a-z][a-z0-9_]{0,60}")
-WORKPLACE = ".clinflu-"
-LEFT_BEHIND_S = 24 * 3600.0
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,11 @@ def check_target(out: Path, formats: tuple[str, ...]) -> None:
     unknown = [one for one in formats if one not in FORMATS]
     if unknown or not formats:
         raise DataError(f"a format is one of {', '.join(FORMATS)}; give one or several of them")
-    if out.exists() and not _may_be_replaced(out):
+    try:
+        foreign = out.is_symlink() or (out.exists() and not _may_be_replaced(out))
+    except OSError:
+        raise DataError(f"{out.name} cannot be read; give a folder that you may write to") from None
+    if foreign:
         raise DataError(f"{out.name} is there already and is not a report, or not only; give a new folder")
     if set(formats) & set(DRAWN):
         find_browser()
@@ -83,105 +82,68 @@ def write_report(
     Raises
     ------
     DataError
-        See :func:`check_target`; or the folder cannot be written.
+        See :func:`check_target`; or the folder cannot be written, or the browser does not draw.
     """
     check_target(out, formats)
     _check_keys(document)
+    place = out.absolute()
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        _clear_left_behind(out.parent)
-        workplace = Path(tempfile.mkdtemp(prefix=WORKPLACE, dir=out.parent))
-    except OSError:
-        raise DataError(f"cannot write beside {out.name}; give a folder that you may write to") from None
-    try:
-        new = workplace / "new"
-        new.mkdir(mode=PRIVATE_FOLDER)
-        _fill(document, new, formats, progress)
-        _close(new) if document.internal else _open(new)
-        _exchange(out, new, workplace / "old")
+        with whole(place) as new:
+            _fill(document, new, formats, progress)
+            close(new) if document.internal else give_usual_rights(new)
     except OSError as error:
         reason = error.strerror or "it cannot be written"
-        raise DataError(f"{out.name} was not written: {reason}; free some space, or give another folder") from None
-    finally:
-        if out.exists() or not (workplace / "old").exists():  # never the only copy of the report that was there
-            shutil.rmtree(workplace, ignore_errors=True)
+        raise DataError(f"{place.name} was not written: {reason}; free some space, or give another folder") from None
     return Written(out, tuple(sorted(out.iterdir())))
-
-
-def _clear_left_behind(folder: Path) -> None:
-    """Remove what reports that were killed have left here a day ago or earlier."""
-    for path in folder.glob(f"{WORKPLACE}*"):
-        found = path.lstat()
-        old = time.time() - found.st_mtime > LEFT_BEHIND_S
-        if old and found.st_uid == os.geteuid() and (path / "new").is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _fill(document: Document, new: Path, formats: tuple[str, ...], progress: Progress) -> None:
     if document.internal:
-        (new / NOTICE).write_text("\n".join(notices(document)) + "\n", encoding="utf-8")
-    texts: dict[str, tuple[str, Callable[[], str]]] = {
-        "json": (JSON, lambda: json_text(document)),
-        "html": (HTML, lambda: html_page(document)),
+        _text(new / NOTICE, "\n".join(notices(document)) + "\n")
+    page = html_page(document) if {"html", *DRAWN} & set(formats) else ""
+    parts: dict[str, Callable[[], object]] = {
+        "json": lambda: _text(new / JSON, json_text(document)),
+        "html": lambda: _text(new / HTML, page),
+        "xlsx": lambda: (new / XLSX).write_bytes(workbook(document)),
+        "csv": lambda: _tables(document, new / TABLES),
     }
-    for kind, (name, make) in texts.items():
-        if kind in formats or (kind == "html" and "pdf" in formats):
-            (new / name).write_text(make(), encoding="utf-8")
-    if "xlsx" in formats:
-        (new / XLSX).write_bytes(workbook(document))
-    if "csv" in formats:
-        (new / TABLES).mkdir()
-        for table in document.tables():
-            (new / TABLES / f"{table.key}.csv").write_text(csv_text(table), encoding="utf-8", newline="")
-    if set(formats) & set(DRAWN):
-        figures = new / FIGURES if "figures" in formats and document.charts() else None
-        if figures:
-            figures.mkdir()
-        draw(document, new / HTML, new / PDF if "pdf" in formats else None, figures, progress)
-    if "html" not in formats:
-        (new / HTML).unlink(missing_ok=True)
+    for kind, write in parts.items():
+        if kind in formats:
+            write()
+    figures = new / FIGURES if "figures" in formats and document.charts() else None
+    if figures:
+        figures.mkdir()
+    if figures or "pdf" in formats:
+        draw(document, page, new / PDF if "pdf" in formats else None, figures, progress)
+
+
+def _tables(document: Document, folder: Path) -> None:
+    folder.mkdir()
+    for table in document.tables():
+        _text(folder / f"{table.key}.csv", csv_text(table))
+
+
+def _text(path: Path, text: str) -> None:
+    """Write a text; half a character, which UTF-8 cannot hold, becomes a question mark."""
+    path.write_text(text, encoding="utf-8", errors="replace", newline="")
 
 
 def _check_keys(document: Document) -> None:
-    """Raise ValueError where a key of ours is no name of a file."""
-    keys = [part.key for part in document.tables()] + [part.key for part in document.charts()]
-    keys += [section.key for section in document.sections]
+    """Raise ValueError where a key of ours is no name of a file, or a chart has no table."""
+    tables = [part.key for part in document.tables()]
+    keys = [*tables, *(part.key for part in document.charts()), *(section.key for section in document.sections)]
     wrong = [key for key in keys if not KEY.fullmatch(key)]
     if wrong:
         raise ValueError(f"keys of parts are small letters, digits and underscores, not {wrong[0]!r}")
+    alone = [part.key for part in document.charts() if part.table not in tables]
+    if alone:
+        raise ValueError(f"every chart names a table of its report; {alone[0]!r} does not")
 
 
 def _may_be_replaced(folder: Path) -> bool:
     """Whether nothing but a report would be lost."""
-    if not folder.is_dir() or folder.is_symlink():
+    if not folder.is_dir():
         return False
     found = {path.name for path in folder.iterdir()}
     parts = [path for name in (TABLES, FIGURES) for path in (folder / name).glob("*")]
     return found <= OWN and all(OWN_FILE.fullmatch(path.name) and path.is_file() for path in parts)
-
-
-def _close(folder: Path) -> None:
-    """Close a report to everyone but its owner."""
-    for path in folder.rglob("*"):
-        path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
-
-
-def _open(folder: Path) -> None:
-    """Give a report the rights that new files of this user have."""
-    mask = os.umask(0)
-    os.umask(mask)
-    folder.chmod(0o777 & ~mask)
-    for path in folder.rglob("*"):
-        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
-
-
-def _exchange(folder: Path, new: Path, old: Path) -> None:
-    """Put the new folder in place; where that fails, the old one is back."""
-    if folder.exists():
-        folder.rename(old)
-    try:
-        new.rename(folder)
-    except BaseException:
-        if old.exists():
-            old.rename(folder)
-        raise

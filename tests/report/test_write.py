@@ -5,13 +5,15 @@ import html
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import stat
 import subprocess
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import openpyxl
 import pypdf
@@ -19,12 +21,15 @@ import pytest
 from plotly.offline import get_plotlyjs
 from report.example_document import HOSTILE, ROWS, example, hostile
 
-from clinflu.errors import DataError
-from clinflu.findings.document import Document, Section, Table
+from clinflu.errors import Cancelled, DataError
+from clinflu.figures.forest import forest_spec
+from clinflu.findings.document import Chart, Column, Document, Section, Table
 from clinflu.findings.readable import readable
 from clinflu.report.cells import harmless
 from clinflu.report.write import FORMATS, check_target, write_report
 
+MADE_UP_NAME = re.compile(rb"(?:defs-|clip|trace|legend)[0-9a-f]{6}")
+FIGURE = {"rate": 0.5, "rate_low": 0.4, "rate_high": 0.6}
 WITHOUT_BROWSER = ("html", "xlsx", "csv", "json")
 needs_browser = pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium here")
 
@@ -71,12 +76,31 @@ def test_internal_and_simulated_stand_on_every_page_of_the_pdf(tmp_path):
 def test_the_pictures_are_drawn(whole):
     from PIL import Image
 
-    picture = Image.open(whole / "figures" / "forest.png").convert("RGB")
-    assert picture.width == 2000
-    assert len(picture.getcolors(1 << 20)) > 20
+    with Image.open(whole / "figures" / "forest.png") as picture:
+        assert picture.width == 2000
+        assert len(picture.convert("RGB").getcolors(1 << 20)) > 20
     svg = (whole / "figures" / "forest.svg").read_text()
     assert "20 to 39" in svg
     assert "http" not in svg.replace("http://www.w3.org/", "")
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_picture_is_the_one_that_kaleido_draws(whole, kind):
+    import kaleido
+    from plotly import __file__ as plotly_place
+
+    (chart,) = example().charts()
+    size = {"width": 1000, "height": chart.spec["layout"]["height"], "scale": 2 if kind == "png" else 1}
+    script = Path(plotly_place).parent / "package_data" / "plotly.min.js"
+    drawn = kaleido.calc_fig_sync(
+        chart.spec,
+        opts={"format": kind, **size},
+        kopts={"plotlyjs": script, "mathjax": False, "path": shutil.which("chromium")},
+    )
+    ours = (whole / "figures" / f"forest.{kind}").read_bytes()
+    if kind == "svg":
+        ours, drawn = (MADE_UP_NAME.sub(b"", text) for text in (ours, drawn))
+    assert ours == drawn
 
 
 def test_the_numbers_are_the_same_in_every_format(whole):
@@ -90,6 +114,7 @@ def test_the_numbers_are_the_same_in_every_format(whole):
         rows = list(csv.reader(stream))
     assert rows[1] == ["Everyone", "all", "1234", "0.123", "0.1", "0.15", "-1.25", "4e-05"]
     assert rows[0][:3] == ["Variable", "Level", "Encounters"]
+    assert {column["digits"] for column in table["columns"]} == {0, 2, 3, 4}
 
 
 def test_the_workbook_has_formats_frozen_heads_and_provenance(whole):
@@ -101,6 +126,13 @@ def test_the_workbook_has_formats_frozen_heads_and_provenance(whole):
     assert sheet["A3"].font.bold
     assert book["Provenance"]["A5"].value == "seed"
     assert book["Overview"]["B3"].hyperlink.location == "'rates'!A1"
+
+
+def test_a_table_of_the_provenance_is_its_sheet(tmp_path):
+    table = Table("provenance", "Data, code and options", (Column("what", "What"),), (("seed",),))
+    document = Document("t", (Section("s", "S", (table,)),), internal=False, simulated=False)
+    write_report(document, tmp_path / "out", ("xlsx",))
+    assert openpyxl.load_workbook(tmp_path / "out" / "report.xlsx").sheetnames == ["Overview", "Provenance"]
 
 
 def test_long_names_of_sheets_are_cut_and_told_apart(tmp_path):
@@ -151,9 +183,96 @@ def test_no_cell_of_a_csv_file_begins_a_formula(tmp_path):
             assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
 
 
-def test_negative_numbers_stay_numbers():
-    assert harmless("-1") == "'-1"
-    assert harmless("a-1") == "a-1"
+@pytest.mark.parametrize("delimiter", [";", "|"])
+def test_no_cell_begins_a_formula_for_a_reader_that_cuts_elsewhere(tmp_path, delimiter):
+    columns = (Column("a", "Ward; =1+1"), Column("b", 'b"|-1'))
+    rows = (("a;=cmd|' /C calc'!A0", "x|+1"), ('a";@SUM(1)', "y;  -2"))
+    document = Document("t", (Section("s", "S", (Table("t", "T", columns, rows),)),), internal=False, simulated=False)
+    write_report(document, tmp_path / "out", ("csv",))
+    text = (tmp_path / "out" / "tables" / "t.csv").read_text(encoding="utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(text), delimiter=delimiter) for cell in row]
+    assert len(cells) >= 4
+    assert not [cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@"))]
+
+
+@pytest.mark.parametrize("text", ["-1", " =1", "\u200b=1", "\ufeff@a", "＝1", "\t=1", "\r\n+1", "\x00=1"])
+def test_a_text_that_would_begin_a_formula_begins_with_a_quote(text):
+    assert harmless(text).startswith("'")
+    assert harmless(text).isprintable()
+
+
+@pytest.mark.parametrize("text", ["a-1", "[0-10)", "it's", "", "−1", "a=b"])
+def test_any_other_text_is_as_it_was(text):
+    assert harmless(text) == text
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory):
+    """The document whose every text is an attack, as pictures and PDF."""
+    if shutil.which("chromium") is None:
+        pytest.skip("no Chromium here")
+    out = tmp_path_factory.mktemp("attacked") / "out"
+    write_report(hostile(), out, ("pdf", "figures"))
+    return out
+
+
+def test_a_picture_holds_drawings_and_texts_alone(attacked):
+    from PIL import Image
+
+    drawn = ET.parse(attacked / "figures" / "chart.svg").getroot()  # noqa: S314 our own file
+    elements = list(drawn.iter())
+    names = {element.tag.rpartition("}")[2] for element in elements}
+    assert names <= {*("svg", "g", "path", "rect", "text", "tspan", "defs", "clipPath", "style", "circle", "use")}
+    assert not [name for element in elements for name in element.attrib if name.lower().startswith("on")]
+    assert any("onerror=alert" in (element.text or "") for element in elements)
+    with Image.open(attacked / "figures" / "chart.png") as picture:
+        assert picture.width == 2000
+
+
+def test_a_pdf_holds_no_script_and_no_way_out(attacked):
+    reader = pypdf.PdfReader(attacked / "report.pdf")
+    assert "/OpenAction" not in reader.trailer["/Root"]
+    assert "/JavaScript" not in reader.trailer["/Root"].get("/Names", {})
+    notes = [note.get_object() for page in reader.pages for note in page.get("/Annots", [])]
+    assert notes
+    assert not [note for note in notes if "/URI" in note.get("/A", {}) or note.get("/A", {}).get("/S") == "/JavaScript"]
+    assert "<img src=x onerror=alert(1)>" in " ".join(page.extract_text() for page in reader.pages)
+
+
+@needs_browser
+def test_no_row_of_a_long_chart_is_cut_between_pages_of_the_pdf(tmp_path):
+    columns = (Column("variable", "V"), Column("level", "L"), *(Column(k, k, "number") for k in FIGURE))
+    levels = [f"ward{place:03d}" for place in range(70)]
+    table = Table.of("t", "T", columns, [{"variable": "w", "level": one, **FIGURE} for one in levels])
+    spec = forest_spec(table.records(), "rate", "Rate", title="Long", reference=None, simulated=False)
+    parts = (Chart("c", "Long", spec, "says", "t"), replace(table, files_only=True))
+    document = Document("t", (Section("s", "S", parts),), internal=False, simulated=False)
+    write_report(document, tmp_path / "out", ("pdf",))
+    texts = [page.extract_text() for page in pypdf.PdfReader(tmp_path / "out" / "report.pdf").pages]
+    assert [sum(level in text for text in texts) for level in levels] == [1] * 70
+    assert [sum(f"({place} of 3)" in text for text in texts) for place in (1, 2, 3)] == [1, 1, 1]
+
+
+@needs_browser
+def test_a_browser_that_does_not_start_is_one_line(tmp_path, monkeypatch):
+    broken = tmp_path / "browser"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("BROWSER_PATH", str(broken))
+    with pytest.raises(DataError, match="did not start") as caught:
+        write_report(example(), tmp_path / "out", ("pdf",))
+    assert "\n" not in caught.value.one_line
+    assert [path.name for path in tmp_path.iterdir()] == ["browser"]
+
+
+@needs_browser
+def test_a_reader_may_stop_it_half_way(tmp_path):
+    def stop(_done, _total):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        write_report(example(), tmp_path / "out", ("figures",), stop)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_page_escapes_every_text(tmp_path):
@@ -177,7 +296,7 @@ def test_the_page_has_plotly_once_and_names_no_other_machine(tmp_path):
 
 def test_every_table_is_in_the_page_as_it_is_read(tmp_path):
     write_report(example(), tmp_path / "out", ("html",))
-    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8").replace("</span> <span>", " ")
     for table in example().tables():
         if not table.files_only:
             for row in readable(table).rows:
@@ -195,8 +314,8 @@ def test_an_internal_report_is_its_owners_alone_and_says_so(tmp_path):
     assert "INTERNAL" in (out / "report.html").read_text()
     assert json.loads((out / "report.json").read_text())["internal"] is True
     for sheet in openpyxl.load_workbook(out / "report.xlsx"):
-        if sheet.title != "Provenance":
-            assert any("INTERNAL" in str(cell.value) for row in sheet.iter_rows(max_row=3) for cell in row)
+        assert any("INTERNAL" in str(cell.value) for row in sheet.iter_rows(max_row=3) for cell in row)
+        assert "INTERNAL" in sheet.oddHeader.left.text
 
 
 def test_an_export_has_the_rights_of_any_new_file(tmp_path):
@@ -280,16 +399,63 @@ def test_a_kill_half_way_leaves_no_half_written_report(tmp_path):
     left = [path for path in tmp_path.iterdir() if path != out]
     assert len(left) == 1
     assert stat.S_IMODE(left[0].stat().st_mode) == 0o700
-    os.utime(left[0], (time.time() - 90_000, time.time() - 90_000))
     write_report(example(), out, ("html",))
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_the_workplace_of_another_who_is_writing_is_left_alone(tmp_path):
-    (tmp_path / ".clinflu-other").mkdir()
-    (tmp_path / ".clinflu-other" / "new").mkdir()
+    tests = str(Path(__file__).parents[1])
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "other"), tests]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"half\n"
+        (held,) = tmp_path.iterdir()
+        write_report(example(), tmp_path / "out", ("html",))
+        assert (held / "new" / "report.html").exists()
+        process.kill()
     write_report(example(), tmp_path / "out", ("html",))
-    assert (tmp_path / ".clinflu-other" / "new").is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_was_not_left_by_a_report_is_never_cleared(tmp_path):
+    (tmp_path / ".clinflu-audit" / "old").mkdir(parents=True)
+    (tmp_path / ".clinflu-file").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "lock").touch()
+    (tmp_path / ".clinflu-link").symlink_to(tmp_path / "elsewhere")
+    write_report(example(), tmp_path / "out", ("html",))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(".clinflu-audit", ".clinflu-file", ".clinflu-link", "elsewhere", "out"),
+    }
+    assert (tmp_path / "elsewhere" / "lock").exists()
+
+
+def test_a_report_that_a_kill_left_set_aside_is_put_back(tmp_path):
+    write_report(example(), tmp_path / "first", ("html",))
+    before = (tmp_path / "first" / "report.html").read_bytes()
+    workplace = tmp_path / ".clinflu-killed"
+    (workplace / "old").mkdir(parents=True)
+    (workplace / "new").mkdir()
+    (workplace / "lock").touch()
+    (tmp_path / "first").rename(workplace / "old" / "first")
+    write_report(example(), tmp_path / "second", ("json",))
+    assert (tmp_path / "first" / "report.html").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"first", "second"}
+
+
+def test_a_link_in_the_place_of_the_folder_is_left_alone(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="give a new folder"):
+        write_report(example(), tmp_path / "out", ("html",))
+    assert (tmp_path / "out").is_symlink()
+
+
+def test_a_chart_without_its_table_is_a_defect(tmp_path):
+    whole_one = example()
+    chart = whole_one.charts()[0]
+    document = Document("t", (Section("s", "S", (chart,)),), internal=False, simulated=False)
+    with pytest.raises(ValueError, match="every chart names a table"):
+        write_report(document, tmp_path / "out", ("html",))
 
 
 def test_a_key_that_is_no_file_name_is_a_defect(tmp_path):
