@@ -18,7 +18,7 @@ from clinflu.data.age import (
     is_age,
     is_child,
 )
-from clinflu.data.arrays import Rows, Vector
+from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.asking import list_of_ids, nearest, shortened
 from clinflu.data.schema import FeatureSpec
 from clinflu.data.shown import NOT_RECORDED, shown
@@ -30,6 +30,7 @@ CROSS = "*"
 BETWEEN = " × "
 MOST_CROSSED = 3
 MOST_VALUES = 5
+CUT_DIGITS = 3
 QUARTILES = (25.0, 50.0, 75.0)
 UNCERTAIN = "age not certain"
 
@@ -143,8 +144,10 @@ def _single(study: Study, key: str) -> Grouping:
     if key in study.cohort.schema.feature_names:
         spec = study.cohort.schema.feature(key)
         return _category(study, spec) if spec.is_category else _number(study, spec)
-    ends = [10.0] if key == UNDER_TEN else _age_group_ends(study)
-    return _by_age(study, key, "Age under 10" if key == UNDER_TEN else "Age group", ends)
+    bounds = age_bounds(study.cohort)
+    if key == UNDER_TEN:
+        return _by_age(key, "Age under 10", [10.0], bounds)
+    return _by_age(key, "Age group", _age_group_ends(study), bounds, is_child(study.cohort))
 
 
 def _category(study: Study, spec: FeatureSpec) -> Grouping:
@@ -170,37 +173,52 @@ def _order_of(
 
 
 def _number(study: Study, spec: FeatureSpec) -> Grouping:
-    if is_age(spec):
-        return _by_age(study, spec.name, spec.label, [float(end) for end in range(10, 100, 10)])
     values = study.cohort.frame[spec.name].to_numpy(dtype=float, na_value=np.nan)
+    if is_age(spec):
+        years = np.floor(np.where(np.isfinite(values), values, np.nan))
+        return _by_age(spec.name, spec.label, [float(end) for end in range(10, 100, 10)], (years, years + 1.0))
     train = values[study.split.train]
     known = train[np.isfinite(train)]
     cuts = _cuts(known)
     codes = np.where(np.isfinite(values), np.searchsorted(cuts, values, side="left"), len(cuts) + 1)
     whole = bool(np.all(known == np.round(known)))
-    names = [*_band_names(cuts, whole=whole), NOT_RECORDED]
+    names = [*_band_names(cuts, whole=whole, counts=whole and bool(np.all(known >= 0))), NOT_RECORDED]
     label = f"{spec.label} ({spec.unit})" if spec.unit else spec.label
     return _only_held(Grouping(spec.name, label, tuple(names), codes.astype(np.intp), ordered=True))
 
 
 def _cuts(known: Vector) -> Vector:
-    """Return the largest value of each band but the last: every value where there are few, else the quartiles."""
+    """Return the largest value of each band but the last: every value where there are few, else about the quartiles.
+
+    A quartile is the value of a patient; unless it is a whole number it is rounded.
+    """
     values = np.unique(known)
     if len(values) <= MOST_VALUES:
         return np.asarray(values[:-1])
-    cuts = np.unique(np.percentile(known, QUARTILES, method="lower"))
-    return np.asarray(cuts[cuts < values[-1]])
+    cuts = np.percentile(known, QUARTILES, method="lower")
+    if not np.all(known == np.round(known)):
+        cuts = np.array([float(f"{cut:.{CUT_DIGITS}g}") for cut in cuts])
+    cuts = np.unique(cuts)
+    return np.asarray(cuts[(cuts >= values[0]) & (cuts < values[-1])])
 
 
-def _band_names(cuts: Vector, *, whole: bool) -> list[str]:
+def _band_names(cuts: Vector, *, whole: bool, counts: bool) -> list[str]:
     """Return what the bands are called; neither the smallest nor the largest value is told: it is one patient's."""
     if not len(cuts):
         return ["any value"]
-    first = "0" if whole and cuts[0] == 0 else f"up to {cuts[0]:g}"
+    first = "0" if counts and cuts[0] == 0 else f"up to {_plain(cuts[0])}"
     if not whole:
-        return [first, *(f"over {low:g} to {high:g}" for low, high in pairwise(cuts)), f"over {cuts[-1]:g}"]
-    between = (f"{high:g}" if low + 1 >= high else f"{low + 1:g} to {high:g}" for low, high in pairwise(cuts))
-    return [first, *between, f"{cuts[-1] + 1:g} or more"]
+        between = (f"over {_plain(low)} to {_plain(high)}" for low, high in pairwise(cuts))
+        return [first, *between, f"over {_plain(cuts[-1])}"]
+    between = (
+        _plain(high) if low + 1 >= high else f"{_plain(low + 1)} to {_plain(high)}" for low, high in pairwise(cuts)
+    )
+    return [first, *between, f"{_plain(cuts[-1] + 1)} or more"]
+
+
+def _plain(value: float) -> str:
+    """Return a number in full: two cuts that differ never look alike."""
+    return np.format_float_positional(value, trim="-")
 
 
 def _age_group_ends(study: Study) -> list[float]:
@@ -212,15 +230,19 @@ def _age_group_ends(study: Study) -> list[float]:
     return [children_end, 40.0, 60.0 if inside else 65.0, 80.0]
 
 
-def _by_age(study: Study, key: str, label: str, ends: list[float]) -> Grouping:
-    low, high = age_bounds(study.cohort)
+def _by_age(
+    key: str, label: str, ends: list[float], bounds: tuple[Vector, Vector], children: Flags | None = None
+) -> Grouping:
+    """Return bands of age between ends; ``bounds`` are what is known of the age of each row, from and below."""
+    low, high = bounds
     first = np.searchsorted(ends, np.nan_to_num(low), side="right")
     last = np.searchsorted(ends, np.nan_to_num(high), side="left")
-    codes = np.where(np.isfinite(low) & (first == last), first, len(ends) + 1)
-    if key == AGE_GROUP:
-        codes = np.where(is_child(study.cohort), 0, codes)
-    names = [_age_name(ends, place, children=key == AGE_GROUP) for place in range(len(ends) + 1)]
-    return _only_held(Grouping(key, label, (*names, UNCERTAIN), codes.astype(np.intp), ordered=True))
+    codes = np.where(first == last, first, len(ends) + 1)
+    if children is not None:
+        codes = np.where(children, 0, codes)
+    codes = np.where(np.isfinite(low), codes, len(ends) + 2)
+    names = [_age_name(ends, place, children=children is not None) for place in range(len(ends) + 1)]
+    return _only_held(Grouping(key, label, (*names, UNCERTAIN, NOT_RECORDED), codes.astype(np.intp), ordered=True))
 
 
 def _age_name(ends: list[float], place: int, *, children: bool) -> str:

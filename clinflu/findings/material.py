@@ -21,6 +21,7 @@ from clinflu.study import Study
 
 WITHHELD = "withheld"
 NEAREST = 10
+FEWEST_SHOWN = 20  # 11 to 14 are not 10 when they are rounded
 DEFAULT_CROSSINGS = 3
 
 
@@ -201,7 +202,7 @@ class Material:
         """Return a number of patients: to the nearest ten in exports, since patients are in several groups."""
         if self.internal:
             return count
-        return WITHHELD if is_small(count) else NEAREST * round(count / NEAREST)
+        return WITHHELD if is_small(count) else max(FEWEST_SHOWN * bool(count), NEAREST * round(count / NEAREST))
 
     @property
     def _about(self) -> tuple[object, ...]:

@@ -7,7 +7,17 @@ from typing import Any
 
 from clinflu.findings.material import Material
 
-LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "torch", "plotly", "choreographer", "xlsxwriter")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "statsmodels",
+    "scikit-learn",
+    "torch",
+    "plotly",
+    "choreographer",
+    "xlsxwriter",
+)
 
 
 def origin(material: Material) -> dict[str, Any]:

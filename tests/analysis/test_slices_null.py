@@ -1,4 +1,4 @@
-"""Where subgroups have nothing to do with the losses, few searches confirm one, though a patient's encounters are alike."""
+"""Subgroups unrelated to the losses are rarely confirmed, though the encounters of a patient are alike."""
 
 import numpy as np
 import pandas as pd

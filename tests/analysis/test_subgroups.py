@@ -558,7 +558,9 @@ def test_a_share_of_none_or_all_keeps_wilsons_interval(clustered, threshold, end
     events = (judged.y == 1) & (one.codes == one.levels.index(row.level))
     low, high = proportion_confint(end * events.sum(), events.sum(), method="wilson")
     np.testing.assert_allclose([found.value, found.low, found.high], [end, low, high], atol=1e-12)
-    assert found.design_effect == events.sum() / len(np.unique(judged.patients[events]))
+    patients = len(np.unique(judged.patients[events]))
+    low, high = proportion_confint(end * patients, patients, method="wilson")
+    np.testing.assert_allclose([found.patient_low, found.patient_high], [low, high], atol=1e-12)
 
 
 def test_a_difference_is_not_built_on_an_error_of_zero(alone):

@@ -42,7 +42,7 @@ def test_before_anything_is_chosen_it_offers_every_section(whole, read):
 
 
 @pytest.mark.parametrize("key", SECTIONS)
-def test_it_shows_every_table_of_a_section_as_the_report_has_it(key, whole, analyst, audit, send, read):
+def test_it_shows_every_table_of_a_section_as_the_report_has_it(key, whole, audit, send, read):
     send(whole, "section", "", key)
     tree = read(whole)
     assert tree.one("select").chosen.get("value") == key
@@ -53,7 +53,7 @@ def test_it_shows_every_table_of_a_section_as_the_report_has_it(key, whole, anal
     assert f"SECTIONS[{key!r}]" in tree.one("pre").text
 
 
-def test_the_python_that_it_shows_runs(whole, analyst, audit, send, read, monkeypatch):
+def test_the_python_that_it_shows_runs(whole, audit, send, read, monkeypatch):
     send(whole, "section", "", "subgroups")
     code = read(whole).one("pre").text.replace("FOLDER", "'folder'")
     monkeypatch.setattr(Audit, "open", lambda _: audit)
@@ -91,7 +91,7 @@ def test_undo_goes_back_to_the_section_before(analyst):
     assert analyst.screen.section == "limits"
 
 
-def test_no_value_of_the_data_becomes_markup(state_of, hostile_audit, hostile, send, read):
+def test_no_value_of_the_data_becomes_markup(state_of, hostile_audit, send, read):
     state = state_of(hostile_audit, role="analyst")
     made = WholeModel(state, "page")
     for key in ("data", "subgroups", "model"):

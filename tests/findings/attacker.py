@@ -11,7 +11,6 @@ from itertools import combinations
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix, vstack
-from statsmodels.stats.proportion import proportion_confint
 
 from clinflu.analysis.groupings import CROSS, grouping
 
@@ -186,8 +185,13 @@ def _read_subgroups(attack, records):
 
 
 def _read_figures(part, members, row):
-    """Invert the published figures of a subgroup: counts, shares, Wilson's bounds and O:E with the mean risk."""
+    """Invert the published figures of a subgroup: counts, shares, and O:E with the mean risk.
+
+    Interval bounds are given only beside the very counts that they could be inverted to.
+    """
     everyone, n = part.cells(members), row["encounters"]
+    told = [key for key, value in row.items() if key.endswith(("_low", "_high")) and value is not None]
+    assert not told or isinstance(row["events"], int)
     if isinstance(row["events"], int):
         part.say(part.cells(members, (0, 2)), row["events"], row["events"])
     ratios = {
@@ -206,23 +210,10 @@ def _read_figures(part, members, row):
         part.say_combination(weights, 0.0, np.inf)
         weights = part.cells(members, above) - (value + HALF_SHARE) * part.cells(members, below)
         part.say_combination(weights, -np.inf, 0.0)
-        if below == (0, 1, 2, 3) or (below == (0, 2) and isinstance(row["events"], int)):
-            of = n if below == (0, 1, 2, 3) else row["events"]
-            counts = _wilson(of, row[f"{name}_low"], row[f"{name}_high"])
-            assert len(counts), (name, of, row)
-            part.say(part.cells(members, above), counts.min(), counts.max())
     if isinstance(row.get("oe"), float) and isinstance(row.get("mean_risk"), float):
         around = HALF_NUMBER * (row["mean_risk"] + row["oe"] + 1.0) * n
         expected = row["oe"] * row["mean_risk"] * n
         part.say(everyone & part.cells(members, (0, 2)), expected - around, expected + around)
-
-
-def _wilson(of, low, high):
-    """Return the counts whose Wilson bounds are published so."""
-    counts = np.arange(of + 1)
-    bounds = proportion_confint(counts, of, method="wilson")
-    fits = (np.abs(bounds[0] - low) <= HALF_SHARE) & (np.abs(bounds[1] - high) <= HALF_SHARE)
-    return counts[fits]
 
 
 def _read_weak(attack, tables):

@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from clinflu.analysis.groupings import Grouping, groupings
 from clinflu.analysis.mistakes import check_threshold
-from clinflu.analysis.subgroups.intervals import Side, design_effect, difference, interval
+from clinflu.analysis.subgroups.intervals import Side, difference, interval
 from clinflu.analysis.subgroups.judged import Judged, Members
 from clinflu.analysis.subgroups.measures import MEASURES
 from clinflu.analysis.subgroups.replicates import Bootstrap, Measured, Partition, replicated
@@ -26,8 +26,9 @@ EVERYONE = "all audited encounters"
 class Estimate:
     """A figure with its interval; ``withheld`` says why there is none, and is empty where there is one.
 
-    ``design_effect`` of a proportion: how much more it varies than one of as many unrelated encounters, because a
-    patient has several; Wilson's interval, in which each counts, is too narrow by its root.
+    In the Wilson interval of a proportion each encounter counts. ``patient_low`` and ``patient_high`` are the interval
+    that is right where patients have several: of a proportion Wilson's on counts divided by the design effect, of any
+    other figure the interval itself.
     """
 
     value: float = np.nan
@@ -35,7 +36,8 @@ class Estimate:
     high: float = np.nan
     method: str = ""
     withheld: str = ""
-    design_effect: float = 1.0
+    patient_low: float = np.nan
+    patient_high: float = np.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class SubgroupTable:
     def to_frame(self) -> pd.DataFrame:
         """Return one row a subgroup, all encounters first: counts, then each measure with ``_low`` and ``_high``.
 
+        A proportion has ``_patient_low`` and ``_patient_high`` too, the interval that counts patients.
         NaN where a figure is withheld; ``withheld`` then says why, by measure. Counts are not suppressed: an export
         must do so.
         """
@@ -233,9 +236,8 @@ def _estimate(side: Side, coverage: float) -> Estimate:
     lacking = side.members.lacks(side.measure.need)
     if lacking or not np.isfinite(side.value):
         return Estimate(withheld=lacking or NO_VALUE)
-    found = interval(side, coverage)
-    effect = design_effect(side) if side.measure.is_proportion else 1.0
-    return Estimate(side.value, found.low, found.high, found.method, found.withheld, effect)
+    found, wide = (interval(side, coverage, by_patient=by_patient) for by_patient in (False, True))
+    return Estimate(side.value, found.low, found.high, found.method, found.withheld, wide.low, wide.high)
 
 
 def _difference(inside: Side, outside: Side, coverage: float) -> Difference:
@@ -282,5 +284,7 @@ def _wide(one: Subgroup) -> dict[str, Any]:
     }
     for name, found in one.estimates.items():
         row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+        if MEASURES[name].is_proportion:
+            row |= {f"{name}_patient_low": found.patient_low, f"{name}_patient_high": found.patient_high}
     row["withheld"] = {name: found.withheld for name, found in one.estimates.items() if found.withheld}
     return row

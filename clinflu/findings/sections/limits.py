@@ -9,15 +9,6 @@ KEY = "limits"
 FEW_EVENTS = 100
 
 
-def _too_narrow(material: Material) -> str:
-    shown = (one.estimates.values() for one in (material.table.everyone, *material.table.groups))
-    effect = max((found.design_effect for estimates in shown for found in estimates if not found.withheld), default=1.0)
-    return (
-        "Wilson's intervals count encounters one by one; where patients have several they are too narrow, here by a "
-        f"factor of at most {effect**0.5:.2f}. Differences count patients."
-    )
-
-
 def section(material: Material) -> Section:
     """Return the section."""
     everyone = material.table.everyone
@@ -40,7 +31,6 @@ def section(material: Material) -> Section:
             "subgroup in which the model errs more often is no proof that the model, or the care, treats it badly."
         ),
         "Influence is of the training rows on this model, proven by refits; it is not a causal effect on patients.",
-        _too_narrow(material),
     ]
     if material.may_be_counted and everyone.events < FEW_EVENTS:
         said.insert(0, f"Only {everyone.events} audited encounters had the event: every figure here is uncertain.")

@@ -15,10 +15,11 @@ ALWAYS = (
         "in every coefficient and the mean gradient under 1e-12."
     ),
     (
-        "Proportions: Wilson (1927). AUROC: DeLong et al. (1988) where no patient is there twice. Everything else, "
-        "and every difference to the complement: a bootstrap that draws patients with all their encounters, the same "
-        "draws for all subgroups, with normal quantiles on the scale of the measure (log-odds for shares, log for "
-        "observed : expected)."
+        "Proportions: Wilson (1927) on counts divided by the design effect of the patients (Dean & Pagano 2015). "
+        "AUROC: DeLong et al. (1988) where no patient is there twice. Everything else: a bootstrap that draws "
+        "patients with all their encounters, the same draws for all subgroups, with t quantiles on the scale of the "
+        "measure (log-odds for shares, log for observed : expected). Differences to the complement: from the limits "
+        "of both sides and the correlation of their draws (Zou & Donner 2008)."
     ),
     (
         "Calibration-in-the-large: the intercept of a logistic regression of the outcome on the log-odds of the risk "

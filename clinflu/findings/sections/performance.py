@@ -10,8 +10,8 @@ KEY = "performance"
 THRESHOLD_DIGITS = 4
 SAID = (
     "On {encounters:,} audited encounters{events}, none of whose patients taught the model. Intervals are of sampling "
-    "other patients to audit: Wilson's for shares of counts, otherwise from a bootstrap that draws patients "
-    "({replicates:,} times, seed {seed})."
+    "other patients to audit, patients as the unit: Wilson's for shares of counts, otherwise from a bootstrap "
+    "that draws patients ({replicates:,} times, seed {seed})."
 )
 COMPARED_NOTE = (
     "Intervals by infinitesimal jackknife over patients; differences are paired. Scores marked ~ are approximate: what "
@@ -37,8 +37,8 @@ def _overall(material: Material) -> Table:
         {
             "measure": measure.label,
             "value": found.value if counted else WITHHELD,
-            "value_low": found.low if counted else None,
-            "value_high": found.high if counted else None,
+            "value_low": found.patient_low if counted else None,
+            "value_high": found.patient_high if counted else None,
             "method": found.withheld or found.method,
         }
         for name, measure in MEASURES.items()

@@ -116,7 +116,7 @@ def _row(material: Material, one: Subgroup, measures: tuple[str, ...]) -> dict[s
         shown = found.value if counted else WITHHELD
         row |= {name: found.withheld if np.isnan(found.value) else shown}
         if counted:
-            row |= {f"{name}_low": found.low, f"{name}_high": found.high}
+            row |= {f"{name}_low": found.patient_low, f"{name}_high": found.patient_high}
     return row
 
 
