@@ -123,14 +123,21 @@ def truth(population: Population, patients: int) -> dict[tuple[str, str, str], f
 
 
 def intervals(population: Population, replicates: int, seed: int) -> list[tuple[str, str, str, float, float, float]]:
-    """Return group, measure, figure, value and interval (NaN where withheld) in the sample of a seed."""
+    """Return group, measure, figure, value and interval (NaN where withheld) in the sample of a seed.
+
+    Of a figure the interval that counts patients, as a report gives it.
+    """
     judged, groupings = population.sample(seed)
     table = subgroup_table(judged, groupings, Bootstrap(replicates, seed))
-    return [
-        (one.level, name, figure, found.value, found.low, found.high)
+    values = [
+        (one.level, name, "value", found.value, found.patient_low, found.patient_high)
         for one in table.groups
-        for figure, by_measure in (("value", one.estimates), ("difference", one.differences))
-        for name, found in by_measure.items()
+        for name, found in one.estimates.items()
+    ]
+    return values + [
+        (one.level, name, "difference", found.value, found.low, found.high)
+        for one in table.groups
+        for name, found in one.differences.items()
     ]
 
 

@@ -7,6 +7,7 @@ environment (OPENBLAS_NUM_THREADS, OMP_NUM_THREADS), the same for clinflu and fo
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from subprocess import CalledProcessError
 from agreement import agreement_rows
 from clicks import click_rows, served_rows, window_rows
 from commands import discrimination_rows, import_rows, trace_rows
+from coverage import coverage_rows
 from diagnostics import diagnostics_rows
+from exports import attack_rows, discovery_rows, report_rows, uci_attack_rows
 from fits import fit_rows, memory_rows
 from flipsets import flipset_rows
 from influences import influence_rows
@@ -32,6 +35,7 @@ from streams import stream_rows, warning_rows
 
 from clinflu import Audit, ClinfluError
 
+sys.path.append(str(Path(__file__).parents[1]))  # the attacker and the random cohorts are among the tests
 TABLE = "dataset_diabetes.zip"
 BESIDE = Path(__file__).parents[3] / "shared" / "data"
 MEASURED_WITH = ("clinflu", "numpy", "scipy", "scikit-learn")
@@ -112,6 +116,11 @@ MEASUREMENTS = {
     "clicks": Measurement(lambda bench: click_rows(bench.audit)),
     "windows": Measurement(lambda bench: window_rows(), needs_table=False),  # noqa: ARG005
     "journeys": Measurement(lambda bench: journey_rows(), needs_table=False),  # noqa: ARG005
+    "report": Measurement(lambda bench: report_rows(bench.audit)),
+    "attack": Measurement(lambda bench: attack_rows(), needs_table=False),  # noqa: ARG005
+    "attack-uci": Measurement(lambda bench: uci_attack_rows(bench.audit)),
+    "discovery": Measurement(lambda bench: discovery_rows(), needs_table=False),  # noqa: ARG005
+    "coverage": Measurement(lambda bench: coverage_rows(), needs_table=False),  # noqa: ARG005
 }
 
 

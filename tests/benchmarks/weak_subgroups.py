@@ -53,18 +53,21 @@ def weak_planted_rows(sizes: Iterable[int] = SIZES, splits: Iterable[int] = SPLI
 def _cause_rows(
     studies: list[Study], found: list[WeakSubgroups], cause: PlantedCause, criterion: Criterion
 ) -> list[Row]:
-    audited = [len(cause.affected(study.cohort.frame.iloc[study.split.audited])) for study in studies]
-    total = len(studies[0].cohort.frame)
-    name = f"weak subgroups, {total:,} encounters, {cause.name} ({min(audited)} to {max(audited)} audited), {criterion}"
+    frame = studies[0].cohort.frame
+    others = ~frame.index.isin(cause.affected(frame).index)
+    audited = [int((~others[study.split.audited]).sum()) for study in studies]
+    name = f"weak subgroups, {len(frame):,} encounters, {cause.name} ({min(audited)} to {max(audited)} audited)"
     listed, confirmed = (
-        sum(any(_names(one, cause) for one in part) for part in parts) / len(studies)
+        sum(any(_lies_outside(one, others) for one in part) for part in parts) / len(studies)
         for parts in ([one.found for one in found], [one.confirmed for one in found])
     )
-    return [Row(f"{name}: found", listed, "of splits"), Row(f"{name}: confirmed", confirmed, "of splits")]
+    rows = {"found": listed, "confirmed": confirmed}
+    return [Row(f"{name}, {criterion}: {what}", share, "of splits") for what, share in rows.items()]
 
 
-def _names(one: WeakSubgroup, cause: PlantedCause) -> bool:
-    return any((part.key, part.level) == (cause.variable, cause.level) for part in one.conditions)
+def _lies_outside(one: WeakSubgroup, others: np.ndarray) -> bool:
+    """Return whether a subgroup holds none of the other encounters, whatever it is called: ages have several names."""
+    return not bool((one.inside & others).any())
 
 
 def weak_false_rows(searches: int = NULLS, encounters: int = NULL_ENCOUNTERS) -> list[Row]:
