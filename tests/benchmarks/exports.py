@@ -14,14 +14,12 @@ from rows import Row, at_least, at_most, below
 
 from clinflu import Audit
 from clinflu.analysis.groupings import CROSS, known_groupings
-from clinflu.analysis.slices import SearchOptions, weak_subgroups
 from clinflu.analysis.subgroups import Bootstrap
 from clinflu.findings.document import Document
 from clinflu.findings.material import Material, Options
 from clinflu.findings.sections import SECTIONS
 
 COHORTS = 200
-NULL_COHORTS = 200
 TWELVE_AND_THREE = (
     *("age_group", "under_10", "age", "gender", "race", "admission_type_id", "admission_source_id"),
     *("discharge_disposition_id", "medical_specialty", "diag_1", "number_inpatient", "A1Cresult"),
@@ -96,18 +94,3 @@ def _attacked(audit: Audit, by: tuple[str, ...], names: list[str], seed: int) ->
     read(attack, document)
     rng = np.random.default_rng(seed)
     return [one for part in attack.parts.values() for one in pinned(part, rng)], material
-
-
-def discovery_rows(cohorts: int = NULL_COHORTS) -> list[Row]:
-    """Search weak subgroups where nothing is planted and the model is right: how often is anything confirmed?"""
-    from analysis.test_slices import planted_audit
-
-    rows = []
-    for size in (1_500, 6_000):
-        for most in (2, 3):
-            options = SearchOptions(criterion="beyond_risk", most_variables=most)
-            audits = (planted_audit(seed, n=size, plant=False) for seed in range(cohorts))
-            wrong = sum(bool(weak_subgroups(audit.study, options=options).confirmed) for audit in audits)
-            name = f"false discovery, {size:,} encounters, {most} variables, {cohorts} cohorts"
-            rows.append(Row(name, wrong / cohorts, "", below(0.10)))
-    return rows

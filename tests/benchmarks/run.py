@@ -21,7 +21,7 @@ from clicks import click_rows, served_rows, window_rows
 from commands import discrimination_rows, import_rows, trace_rows
 from coverage import coverage_rows
 from diagnostics import diagnostics_rows
-from exports import attack_rows, discovery_rows, report_rows, uci_attack_rows
+from exports import attack_rows, report_rows, uci_attack_rows
 from fits import fit_rows, memory_rows
 from flipsets import flipset_rows
 from influences import influence_rows
@@ -32,6 +32,7 @@ from problems import Problem, case_study_problem, case_study_test_rows, uci_audi
 from refits import refit_rows, screen_rows
 from rows import Row, as_table
 from streams import stream_rows, warning_rows
+from weak_subgroups import weak_false_rows, weak_planted_rows, weak_time_rows
 
 from clinflu import Audit, ClinfluError
 
@@ -119,7 +120,9 @@ MEASUREMENTS = {
     "report": Measurement(lambda bench: report_rows(bench.audit)),
     "attack": Measurement(lambda bench: attack_rows(), needs_table=False),  # noqa: ARG005
     "attack-uci": Measurement(lambda bench: uci_attack_rows(bench.audit)),
-    "discovery": Measurement(lambda bench: discovery_rows(), needs_table=False),  # noqa: ARG005
+    "weak": Measurement(lambda bench: weak_time_rows(bench.audit.study)),
+    "weak-planted": Measurement(lambda bench: weak_planted_rows(), needs_table=False),  # noqa: ARG005
+    "weak-false": Measurement(lambda bench: weak_false_rows(), needs_table=False),  # noqa: ARG005
     "coverage": Measurement(lambda bench: coverage_rows(), needs_table=False),  # noqa: ARG005
 }
 

@@ -46,11 +46,14 @@ class Candidates:
         Encounters.
     scores : (c,)
         Sum of the errors above the mean, over encounters plus the prior.
+    floor : float
+        All slices that score more are among them.
     """
 
     members: Rows
     sizes: Vector
     scores: Vector
+    floor: float = -np.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ def search(
     error : (n,)
     limits : Limits
     wanted : int
+        KEPT at the least; which ones are there for certain is said by the floor of each level.
     progress : Progress
 
     References
@@ -95,13 +99,12 @@ def search(
 
 class _Search:
     def __init__(self, items: Items, error: Vector, limits: Limits, wanted: int) -> None:
-        self.items, self.limits, self.wanted = items, limits, wanted
-        self.above = (error - error.mean()).astype(np.float32)
+        self.items, self.limits, self.kept = items, limits, max(KEPT, wanted)
+        self.above = np.asarray(error - error.mean(), dtype=np.float64)
         self.positive = np.maximum(self.above, 0.0)
         self.worst: Vector = np.empty(0)
         self.measured = self.by_bound = self.by_support = 0
-        weighted = (items.holds, items.holds * self.above[:, None], items.holds * self.positive[:, None])
-        self.columns = np.hstack(weighted)
+        self.columns = items.holds * self.above[:, None]
         self.different = items.variable[:, None] != items.variable[None, :]
 
     def singles(self) -> Candidates:
@@ -112,7 +115,9 @@ class _Search:
         return self._kept(np.arange(len(self.size))[:, None], self.size, self.score)
 
     def pairs(self) -> Candidates:
-        size, excess, positive = self._within(self.items.holds)
+        holds = self.items.holds
+        size, excess = self._within(holds)
+        positive = holds.astype(np.float64).T @ (holds * self.positive[:, None])
         self.pair_size, self.pair_score = size, np.where(size > 0, self._score(excess, size), -np.inf)
         self.pair_bound = self._bound(positive, size)
         first, second = np.nonzero(np.triu(self.different, 1))
@@ -121,7 +126,8 @@ class _Search:
         first, second = first[enough], second[enough]
         self.measured += len(first)
         score = self.pair_score[first, second]
-        self.frequent = first, second
+        by_second = np.argsort(second, kind="stable")
+        self.frequent = first[by_second], second[by_second]
         better = score > RAISED * np.maximum(np.maximum(self.score[first], self.score[second]), 0.0)
         members = np.column_stack([first, second])[better]
         return self._kept(members, size[first, second][better], score[better])
@@ -135,27 +141,31 @@ class _Search:
             progress(min(start + BLOCK_PAIRS, len(first)), len(first))
         if not parts:
             return Candidates(np.empty((0, 3), dtype=np.intp), np.empty(0), np.empty(0))
-        joined = (np.concatenate([getattr(one, name) for one in parts]) for name in ("members", "sizes", "scores"))
-        return _best(Candidates(*joined), KEPT)
+        names = ("members", "sizes", "scores")
+        members, sizes, scores = (np.concatenate([getattr(one, name) for one in parts]) for name in names)
+        pruned = self._threshold() if self.by_bound else -np.inf
+        floor = max(pruned, *(one.floor for one in parts))
+        return _best(Candidates(members, sizes, scores, floor), self.kept)
 
     def _triples(self, first: Rows, second: Rows) -> Candidates:
         possible = self._possible(first, second)
         live = possible.any(axis=1)
         if not live.any():
             return Candidates(np.empty((0, 3), dtype=np.intp), np.empty(0), np.empty(0))
-        first, second, possible = first[live], second[live], possible[live]
-        size, excess, _ = self._within(self.items.holds[:, first] * self.items.holds[:, second])
+        since = int(second[live].min()) + 1
+        first, second, possible = first[live], second[live], possible[live, since:]
+        size, excess = self._within(self.items.holds[:, first] * self.items.holds[:, second], since)
         enough = possible & (size >= self.limits.least)
         self.by_support += int((possible & ~enough).sum())
         self.measured += int(enough.sum())
-        row, third = np.nonzero(enough)
-        a, b = first[row], second[row]
-        score = self._score(excess[row, third], size[row, third])
+        row, place = np.nonzero(enough)
+        a, b, third = first[row], second[row], place + since
+        score, size = self._score(excess[row, place], size[row, place]), size[row, place]
         alone = (self.score[a], self.score[b], self.score[third])
         paired = (self.pair_score[a, b], self.pair_score[a, third], self.pair_score[b, third])
         better = score > RAISED * np.maximum(np.max([*alone, *paired], axis=0), 0.0)
         members = np.column_stack([a, b, third])[better]
-        return self._kept(members, size[row, third][better], score[better])
+        return self._kept(members, size[better], score[better])
 
     def _possible(self, first: Rows, second: Rows) -> Flags:
         """Return which third conditions may make a slice that is among the worst, (pairs, m)."""
@@ -171,11 +181,10 @@ class _Search:
         self.by_bound += int((supported & ~reachable).sum())
         return np.asarray(reachable)
 
-    def _within(self, holds: NDArray[np.float32]) -> tuple[Vector, Vector, Vector]:
-        """Return sizes, sums above the mean and sums of what is above it, of each slice with each condition."""
-        product = np.asarray(holds.T @ self.columns, dtype=np.float64)
-        size, excess, positive = np.split(product, 3, axis=1)
-        return np.rint(size), excess, positive
+    def _within(self, holds: NDArray[np.float32], since: int = 0) -> tuple[Vector, Vector]:
+        """Return sizes and sums above the mean, of each slice with each condition from ``since`` on."""
+        size = np.asarray(holds.T @ self.items.holds[:, since:], dtype=np.float64)
+        return size, np.asarray(holds.astype(np.float64).T @ self.columns[:, since:])
 
     def _score(self, excess: Vector, size: Vector) -> Vector:
         return np.asarray(excess / (size + self.limits.prior))
@@ -187,16 +196,18 @@ class _Search:
         return np.asarray(np.minimum(positive, packed * largest) / (packed + self.limits.prior))
 
     def _threshold(self) -> float:
-        return float(self.worst[0]) if len(self.worst) == KEPT else -np.inf
+        return float(self.worst[0]) if len(self.worst) == self.kept else -np.inf
 
     def _kept(self, members: Rows, sizes: Vector, scores: Vector) -> Candidates:
-        self.worst = np.sort(np.concatenate([self.worst, scores]))[-KEPT:]
-        return _best(Candidates(members, sizes, scores), KEPT)
+        self.worst = np.sort(np.concatenate([self.worst, scores]))[-self.kept :]
+        return _best(Candidates(members, sizes, scores), self.kept)
 
 
 def _best(candidates: Candidates, most: int) -> Candidates:
-    order = np.argsort(-candidates.scores, kind="stable")[:most]
-    return Candidates(candidates.members[order], candidates.sizes[order], candidates.scores[order])
+    order = np.argsort(-candidates.scores, kind="stable")
+    cut = float(candidates.scores[order[most]]) if len(order) > most else -np.inf
+    order, floor = order[:most], max(candidates.floor, cut)
+    return Candidates(candidates.members[order], candidates.sizes[order], candidates.scores[order], floor)
 
 
 def each(levels: list[Candidates]) -> Iterator[tuple[tuple[int, ...], float]]:

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
+from scipy.special import stdtr, stdtrit
 from statsmodels.stats.multitest import multipletests
 
 from clinflu.analysis.groupings import Grouping, grouping, known_groupings
 from clinflu.analysis.slices.items import CRITERIA, Condition, Criterion, Items, errors, expected_loss
-from clinflu.analysis.slices.search import Candidates, Counted, Limits, each, search
+from clinflu.analysis.slices.listing import Choice, listed_apart
+from clinflu.analysis.slices.search import Counted, Limits
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.asking import check_count, check_number
 from clinflu.errors import DataError
@@ -21,7 +22,6 @@ from clinflu.study import Study
 FEWEST, FEWEST_SHARE = 30, 0.005
 FEWEST_PATIENTS = 20
 MOST_VARIABLES = 3
-NEW_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class SearchOptions:
     ----------
     min_support : int, optional
         Encounters that a subgroup must hold among the audited; by default 0.5 % of them, and at least 30.
+    min_patients : int
+        Patients that it must hold among the audited, and among the confirming to be tested.
     most_variables : int
         1 to 3.
     shown : int
@@ -43,6 +45,7 @@ class SearchOptions:
     """
 
     min_support: int | None = None
+    min_patients: int = FEWEST_PATIENTS
     most_variables: int = MOST_VARIABLES
     shown: int = 10
     criterion: Criterion = "loss"
@@ -51,6 +54,7 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if self.min_support is not None:
             check_count(self.min_support, "the support of a subgroup", least=2)
+        check_count(self.min_patients, "the patients of a subgroup", least=2)
         check_count(self.shown, "how many subgroups to test", least=1)
         if check_count(self.most_variables, "the number of variables", least=1) > MOST_VARIABLES:
             raise DataError(f"a subgroup is of at most {MOST_VARIABLES} variables")
@@ -132,12 +136,15 @@ class WeakSubgroups:
         How much was searched.
     found : tuple of WeakSubgroup
         The worst first.
+    set_aside : int
+        Slices passed over on the way as versions of those found.
     """
 
     options: SearchOptions
     min_support: int
     counted: Counted
     found: tuple[WeakSubgroup, ...]
+    set_aside: int = 0
 
     def __repr__(self) -> str:
         return (
@@ -165,8 +172,8 @@ def weak_subgroups(
 
     Every conjunction of one to three conditions with enough audited encounters is considered. A condition that does not
     raise the score by a tenth is left out, and so is a subgroup half of whose encounters are in worse ones of as many
-    variables: the list is of different weaknesses, not of versions of one. The worst of one variable, of two and of
-    three are tested, since of the many with three some look bad by chance alone.
+    variables and at most twice its size: the list is of different weaknesses, not of versions of one. The worst of one
+    variable, of two and of three are tested, since of the many with three some look bad by chance alone.
 
     Parameters
     ----------
@@ -180,37 +187,25 @@ def weak_subgroups(
     Raises
     ------
     DataError
-        The confirming part is empty.
+        No encounters are audited, or none are there to confirm.
     """
     asked = options or SearchOptions()
+    rows = study.split.audited
+    if not len(rows) or not len(study.split.confirm):
+        raise DataError("weak subgroups need audited and confirming encounters; split the patients into three parts")
     keys = known_groupings(study) if groupings is None else ()
     chosen = tuple(grouping(study, key) for key in keys) if groupings is None else groupings
-    rows = study.split.audited
     least = asked.min_support or max(FEWEST, round(FEWEST_SHARE * len(rows)))
     items = Items.of(chosen, rows, least)
-    error = errors(study, rows, asked.criterion)
+    choice = Choice(items, pd.factorize(study.design.patient_ids[rows])[0], asked.min_patients, asked.shown)
     limits = Limits(least, float(least), asked.most_variables)
-    levels, counted = search(items, error, limits, asked.shown, progress)
-    picked = sorted((one for level in levels for one in _apart(level, items, asked.shown)), key=lambda one: -one[1])
+    listed, counted = listed_apart(choice, errors(study, rows, asked.criterion), limits, progress)
+    picked = sorted((one for level in listed for one in level.picked), key=lambda one: -one[1])
     by_key = {one.key: one for one in chosen}
     found = [
         _tested(study, tuple(items.conditions[at] for at in members), score, by_key, asked) for members, score in picked
     ]
-    return WeakSubgroups(asked, least, counted, _corrected(found))
-
-
-def _apart(candidates: Candidates, items: Items, most: int) -> list[tuple[tuple[int, ...], float]]:
-    """Return the worst slices that are no versions of a worse one; those that score 0 or less are not weak."""
-    kept: list[tuple[tuple[int, ...], float]] = []
-    covered = np.zeros(len(items.holds), dtype=bool)
-    for members, score in each([candidates]):
-        if score <= 0 or len(kept) == most:
-            break
-        inside = np.asarray(items.holds[:, list(members)].all(axis=1))
-        if (inside & ~covered).sum() >= NEW_SHARE * inside.sum():
-            kept.append((members, score))
-            covered |= inside
-    return kept
+    return WeakSubgroups(asked, least, counted, _corrected(found), sum(level.set_aside for level in listed))
 
 
 def _tested(
@@ -228,9 +223,10 @@ def _tested(
     rows = study.split.confirm
     value = errors(study, rows, options.criterion)
     error = _standard_error(value, inside[rows], pd.factorize(study.design.patient_ids[rows])[0])
-    enough = sides[1].patients >= FEWEST_PATIENTS and error > 0
-    reach = float(ndtri(0.975)) * error if enough else np.nan
-    p = float(ndtr(-sides[1].excess / error)) if enough else np.nan
+    enough = sides[1].patients >= options.min_patients and error > 0
+    freedom = sides[1].patients - 1
+    reach = float(stdtrit(freedom, 0.975)) * error if enough else np.nan
+    p = float(stdtr(freedom, -sides[1].excess / error)) if enough else np.nan
     low, high = sides[1].excess - reach, sides[1].excess + reach
     return WeakSubgroup(conditions, score, sides[0], sides[1], low, high, p, np.nan, inside)
 

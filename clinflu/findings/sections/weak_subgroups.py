@@ -14,7 +14,8 @@ SEARCHED = (
     "Every combination of one to three of the recorded variables that holds at least {:,} audited encounters was "
     "considered: {:,} were measured, {:,} left out because they, and all within them, hold too few or cannot be among "
     "the worst. Those with the largest mean loss above average, shrunk where they are small, were then tested on the "
-    "confirming encounters, whose patients neither taught the model nor chose the subgroups."
+    "confirming encounters, whose patients neither taught the model nor chose the subgroups; {:,} were passed over as "
+    "versions of worse ones."
 )
 CONFIRMED = (
     "Of {:,} tested {:,} are confirmed: predicted worse than everyone else at a false discovery rate of {:g} %. A "
@@ -30,7 +31,7 @@ def section(material: Material) -> Section:
     found, shown = material.weak, material.weak_shown
     work = found.counted
     said = [
-        SEARCHED.format(found.min_support, work.measured, work.by_bound + work.by_support),
+        SEARCHED.format(found.min_support, work.measured, work.by_bound + work.by_support, found.set_aside),
         CONFIRMED.format(len(found.found), len(found.confirmed), 100 * found.options.level),
     ]
     if len(shown) < len(found.found):
