@@ -14,7 +14,18 @@ from clinflu.influence.training import TrainingRows
 
 NAMES = (
     *("rows", "rounds", "problems", "fits", "fit_memory", "influences", "agreement", "refits", "diagnostics"),
-    *("planted", "streams", "flipsets", "weak_subgroups", "commands", "coverage", "exports", "peers", "peer_worker", "run"),
+    *(
+        "planted",
+        "streams",
+        "flipsets",
+        "weak_subgroups",
+        "commands",
+        "coverage",
+        "exports",
+        "peers",
+        "peer_worker",
+        "run",
+    ),
 )
 CHILD_COLUMN = 3
 

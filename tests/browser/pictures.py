@@ -13,6 +13,7 @@ from clinflu import Audit
 from clinflu.dashboard.serving.app import serve_command
 from clinflu.dashboard.serving.place import serve_environment
 from clinflu.dashboard.serving.processes import free_port
+from clinflu.report import subgroup_report
 from data_loaders import load
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,18 @@ def take(browser, url):
     context.close()
 
 
+def take_report(browser, audit, folder):
+    """Write the report, and keep its chart of the subgroups."""
+    subgroup_report(audit, folder / "report", formats=("html",))
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, offline=True)
+    page = context.new_page()
+    page.goto((folder / "report" / "report.html").as_uri())
+    page.evaluate("window.clinfluDrawn")
+    page.locator("#subgroups").evaluate("one => one.scrollIntoView()")
+    keep(page, README / "report.png")
+    context.close()
+
+
 def keep(what, path, height=None):
     """Write a picture, small: its upper part, in few colours; those of the help as wide as their column."""
     image = Image.open(io.BytesIO(what.screenshot(animations="disabled"))).convert("RGB")
@@ -72,13 +85,15 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         os.environ |= dict.fromkeys(("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), folder)
-        Audit.fit(load("simulated")).save(place / "audit")
+        audit = Audit.fit(load("simulated"))
+        audit.save(place / "audit")
         port = free_port()
         environment = serve_environment(place / "audit", TOKEN, place / "place")
         for server in served(serve_command(port), environment, place, port):
             with sync_playwright() as driver:
                 browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
                 take(browser, f"{server.url}/?token={server.token}")
+                take_report(browser, audit, place)
                 browser.close()
 
 

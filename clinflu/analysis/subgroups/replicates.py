@@ -1,6 +1,7 @@
 """The patient-cluster bootstrap of subgroups: every replicate draws patients, and all subgroups share the draw."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,6 +16,7 @@ from clinflu.data.asking import check_count, check_number
 from clinflu.errors import DataError
 
 BLOCK = 125  # replicates at once: the arrays of a block stay in the cache of a small machine
+THREADS = 2  # numpy lets go of the interpreter in nearly all of this work
 
 Block = NDArray[np.float32]
 
@@ -158,13 +160,21 @@ def replicated(
     within = [Ordered(judged, one.codes, len(one.sides)) for one in partitions]
     columns = [[_calibration(*pair) for pair in one.sides] for one in partitions]
     plain = judged.plain.astype(np.float32)
-    done = 0
-    for weights in drawn(judged, bootstrap):
+
+    def measured(weights: Block) -> tuple[int, list[list[tuple[Measured, Measured]]]]:
         drawn_columns = np.einsum("nk,nb->knb", plain, weights)
         shared = _Shared(weights, drawn_columns, drawn_columns.sum(axis=1, dtype=np.float64), of_all.shares(weights))
-        done += weights.shape[1]
         parts = zip(partitions, within, columns, strict=True)
-        yield done, [_of_partition(one, shared, ordered.within(weights), added) for one, ordered, added in parts]
+        found = [_of_partition(one, shared, ordered.within(weights), added) for one, ordered, added in parts]
+        return weights.shape[1], found
+
+    done, pool = 0, ThreadPoolExecutor(THREADS)
+    try:
+        for size, found in pool.map(measured, drawn(judged, bootstrap)):
+            done += size
+            yield done, found
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -178,8 +178,8 @@ METHODS = (
         "Analysis",
         "How predictors entered: functional form, scale, transformation.",
         "model",
-        "Categories as one column a level, numbers standardised by the training encounters.",
-        "Which counts enter as log(1 + count); for a model that was adopted, its own preparation.",
+        "Categories as one column a level, numbers standardised by the training encounters, which counts by their log.",
+        "For a model that was adopted, its own preparation.",
     ),
     Item(
         "12c",
@@ -201,7 +201,7 @@ METHODS = (
         "Analysis",
         "Every measure and plot of performance, and why; how models were compared.",
         "method",
-        "Every measure, its interval and its source.",
+        "Every measure, its interval and its source; calibration, decision curves and the scores beside the model.",
         "Why these measures fit the decision that the model serves.",
     ),
     Item(
@@ -223,8 +223,9 @@ METHODS = (
         "13",
         "Class imbalance",
         "Any method against imbalance, why, and how the model was recalibrated after it.",
-        None,
-        "clinflu weights no class and samples none; what was done for a model that was adopted is to be filled in.",
+        "method",
+        "No class was weighted, and none resampled.",
+        "What was done for a model that was adopted.",
     ),
     Item(
         "14",
@@ -352,7 +353,7 @@ RESULTS = (
         "Model performance",
         "Performance with confidence intervals, also in key subgroups; plots.",
         "performance",
-        "Every measure with its interval; likewise in every subgroup, with charts.",
+        "Every measure with its interval; likewise in every subgroup; ROC, calibration and decision curves.",
     ),
     Item(
         "23b",

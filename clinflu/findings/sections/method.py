@@ -12,7 +12,7 @@ ALWAYS = (
     ),
     (
         "Model: penalised logistic regression, fitted by Newton's method until the step still to go is under 1e-10 "
-        "in every coefficient and the mean gradient under 1e-12."
+        "in every coefficient and the mean gradient under 1e-12. No class was weighted, and none resampled."
     ),
     (
         "Proportions: Wilson (1927) on counts divided by the design effect of the patients (Dean & Pagano 2015). "

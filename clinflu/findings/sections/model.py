@@ -28,11 +28,20 @@ def section(material: Material) -> Section:
         ),
         f"It alerts from a predicted risk of {100 * material.threshold:.1f} %"
         + (", the 90th percentile of the training risks." if material.options.threshold is None else "."),
+        *filter(None, [_by_log(material)]),
         *study.notes,
         *study.warnings,
         *study.trust.reasons,
     )
     return Section(KEY, TITLES[KEY], (Words(tuple(words)), _coefficients(material)))
+
+
+def _by_log(material: Material) -> str:
+    """Say which counts enter by their logarithm."""
+    counts = [spec.label for spec in material.study.cohort.schema.features if spec.log1p]
+    if not counts or material.study.encoder is None:
+        return ""
+    return f"These counts enter as log(1 + count): {'; '.join(counts)}."
 
 
 def _coefficients(material: Material) -> Table:
