@@ -8,6 +8,7 @@ from clinflu.figures.style import figure_text, shorten
 from clinflu.figures.theme import DOWN, INK, NEUTRAL
 
 LONGEST_LEVEL = 64
+LONG = 25
 
 
 def forest_spec(
@@ -33,6 +34,8 @@ def forest_spec(
     labels = [figure_text(shorten(_label(row), LONGEST_LEVEL)) for row in rows]
     layout = rows_layout(title, len(rows), axis, simulated=simulated)
     layout["yaxis"] = row_axis(labels)
+    if len(rows) > LONG:
+        layout["xaxis"]["side"] = "top"  # where reading begins
     line = reference if reference is not None else (values[0] if values else None)
     if line is not None:
         layout["shapes"] = [_line(line)]
