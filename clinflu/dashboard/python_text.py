@@ -73,7 +73,7 @@ def section_calls(screen: Screen) -> str:
             OPENED,
             *([called.format(threshold=repr(screen.threshold))] if called else []),
             "from clinflu.findings import Material, Options, SECTIONS",
-            f"SECTIONS[{screen.section!r}](Material(audit, {report}))  # as the report has it",
+            f"SECTIONS[{screen.section!r}](Material(audit, {report}))  # with small cells",
         )
     )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from clinflu.figures.beside import row_axis, rows_layout
 from clinflu.figures.config import Spec
-from clinflu.figures.style import figure_text, shorten
+from clinflu.figures.style import figure_text, shorten_within
 from clinflu.figures.theme import DOWN, INK, NEUTRAL
 
 LONGEST_LEVEL = 64
@@ -31,7 +31,7 @@ def forest_spec(
         Whether the patients are invented.
     """
     values = [float(row[name]) for row in rows]
-    labels = [figure_text(shorten(_label(row), LONGEST_LEVEL)) for row in rows]
+    labels = [figure_text(shorten_within(_label(row), LONGEST_LEVEL)) for row in rows]
     layout = rows_layout(title, len(rows), axis, simulated=simulated)
     layout["yaxis"] = row_axis(labels)
     if len(rows) > LONG:

@@ -25,6 +25,12 @@ def figure_text(value: object) -> str:
     return html.escape(" ".join(str(value).split()), quote=False)
 
 
+def shorten_within(text: str, longest: int = LONGEST_LINE) -> str:
+    """Cut the middle out of a text whose end tells it from others; apply before escaping."""
+    half = (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[: longest - 1 - half]}…{text[-half:]}"
+
+
 def shorten(text: str, longest: int = LONGEST_LINE) -> str:
     """Cut a text that would push the plot aside; apply before escaping."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

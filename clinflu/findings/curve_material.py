@@ -68,8 +68,10 @@ class _Score:
     risk_cuts: Vector
 
 
-def curve_material(study: Study, threshold: float) -> CurveMaterial:
+def curve_material(study: Study, threshold: float, *, for_export: bool = False) -> CurveMaterial:
     """Return the curves on the audited encounters.
+
+    In an export a score that follows from one recorded variable is left out: its cuts would be cuts of that variable.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def curve_material(study: Study, threshold: float) -> CurveMaterial:
     rows = study.split.audited
     sample, model = Sample.of(study, rows), Predictor.of_model(study, rows)
     cuts = risk_cuts(sample.y, model.values, through=(threshold,)).values
-    scores, left_out = _scores(study, sample)
+    scores, left_out = _scores(study, sample, for_export=for_export)
     shown = [cuts, *(one.risk_cuts for one in scores)]
     values = [model.values, *(one.risks.values for one in scores)]
     candidates = shared_cuts(sample.y, values, DEFAULT_THRESHOLDS, through=(threshold,), shown=shown).values
@@ -100,10 +102,13 @@ def _worth(sample: Sample, model: Predictor, threshold: float) -> str:
     return decision_curve(sample, model, (), np.array([threshold])).in_words(threshold)
 
 
-def _scores(study: Study, sample: Sample) -> tuple[list[_Score], tuple[str, ...]]:
+def _scores(study: Study, sample: Sample, *, for_export: bool) -> tuple[list[_Score], tuple[str, ...]]:
     rows, found, left_out = study.split.audited, [], []
     for spec in study.cohort.schema.baselines:
         points = Predictor.of_baseline(study, spec, rows)
+        if for_export and _follows(study, spec.name):
+            left_out.append(spec.label)
+            continue
         try:
             recalibrated = Recalibration.of_baseline(study, spec)
             cuts = risk_cuts(sample.y, points.values, digits=0).values
@@ -112,6 +117,15 @@ def _scores(study: Study, sample: Sample) -> tuple[list[_Score], tuple[str, ...]
             continue
         found.append(_Score(points, recalibrated.apply(points), cuts, recalibrated.cuts(cuts)))
     return found, tuple(left_out)
+
+
+def _follows(study: Study, score: str) -> bool:
+    """Return whether one recorded variable says what the score is."""
+    frame = study.cohort.frame
+    return any(
+        frame.groupby(spec.name, dropna=False, observed=True)[score].nunique(dropna=False).max() == 1
+        for spec in study.cohort.schema.features
+    )
 
 
 def _smoothed(sample: Sample, model: Predictor) -> CalibrationCurve | None:

@@ -11,6 +11,7 @@ from clinflu.figures.config import Spec
 Value = str | int | float | None
 Kind = Literal["text", "count", "share", "number", "p"]
 
+P_DIGITS = 3  # significant
 DIGITS: dict[str, int] = {"text": 0, "count": 0, "share": 3, "number": 3, "p": 4}
 
 
@@ -44,6 +45,8 @@ class Column:
             return None
         if self.kind == "count":
             return round(number)
+        if self.kind == "p":
+            return float(f"{number:.{P_DIGITS}g}")
         digits = DIGITS[self.kind] if self.digits is None else self.digits
         return round(number, digits) + 0.0
 

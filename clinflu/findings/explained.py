@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from clinflu.analysis.groupings import CROSS, Grouping
+from clinflu.analysis.groupings import BETWEEN, CROSS, Grouping
 from clinflu.analysis.subgroups import Subgroup, SubgroupTable
 from clinflu.analysis.why import Members, Why, WhyOptions, whys
-from clinflu.analysis.why.words import told
+from clinflu.analysis.why.words import helped, told
 from clinflu.audit import Audit
 from clinflu.progress import Progress
 
@@ -15,18 +15,23 @@ SIGNIFICANT = 0.05
 
 
 def explained_groups(table: SubgroupTable, most: int = MOST_EXPLAINED) -> tuple[Subgroup, ...]:
-    """Return the subgroups that the model fails beyond chance, those with the strongest evidence first.
+    """Return the subgroups that the model fails beyond chance, single variables first, then by evidence.
 
     Failing is a calibration that differs from everyone else's and is itself off, or a lower AUROC.
     """
-    failing = [(found, one) for one in table.groups for found in [_evidence(one)] if found <= SIGNIFICANT]
+    failing = [(CROSS in one.variable, found, one) for one in table.groups for found in [_evidence(one)]]
+    known = sorted((row for row in failing if row[1] <= SIGNIFICANT), key=lambda row: row[:2])
     chosen: list[Subgroup] = []
-    for _, one in sorted(failing, key=lambda pair: pair[0]):
-        if all(
-            one.encounters != other.encounters for other in chosen
-        ):  # an age band and the age group of the same people
+    for _, _, one in known:
+        if not any(_is_part(one, other) for other in chosen):
             chosen.append(one)
     return tuple(chosen[:most])
+
+
+def _is_part(one: Subgroup, other: Subgroup) -> bool:
+    """Whether a subgroup is one that was chosen already under another name, or an intersection with it."""
+    crossed = other.variable in one.variable.split(CROSS) and other.level in one.level.split(BETWEEN)
+    return crossed or (one.encounters, one.events) == (other.encounters, other.events)
 
 
 def _evidence(one: Subgroup) -> float:
@@ -58,5 +63,7 @@ def explain(
 def in_words(patients: int | str, why: Why) -> str:
     """Return the explanation with a number of training patients that may be seen."""
     share = f"{100 * why.support.own_influence:.0f} %"
-    support = f"Of about {patients:,} training patients like these comes {share} of what moves its mean loss."
-    return told(why.label, why.options, why.excess, support, why.groups, why.gap).words
+    number = patients if isinstance(patients, str) else f"{patients:,}"
+    support = f"The {number} training patients of this group account for {share} of the influence on its mean loss."
+    said = told(why.label, why.options, why.excess, support, why.groups, why.gap).words
+    return f"{said} {helped(why.remedies)}".strip()

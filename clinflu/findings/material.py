@@ -4,7 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from clinflu.analysis.groupings import CROSS, UNDER_TEN, Grouping, default_groupings, grouping, known_groupings
+from clinflu.analysis.groupings import (
+    AGE_GROUP,
+    CROSS,
+    UNDER_TEN,
+    Grouping,
+    default_groupings,
+    grouping,
+    known_groupings,
+)
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.analysis.slices import WeakSubgroup, WeakSubgroups, weak_subgroups
 from clinflu.analysis.subgroups import Bootstrap, SubgroupTable, subgroup_table
@@ -20,6 +28,10 @@ from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
 WITHHELD = "withheld"
+NOT_JUDGED = (
+    "Withheld: so few had the event, or the model gives so few different risks, that its figures would let small "
+    "counts be worked out. An internal report shows them."
+)
 NEAREST = 10
 FEWEST_SHOWN = 20  # 11 to 14 are not 10 when they are rounded
 DEFAULT_CROSSINGS = 3
@@ -93,6 +105,15 @@ class Material:
         return self.internal or self.pattern.may_be_counted
 
     @cached_property
+    def may_be_judged(self) -> bool:
+        """Whether figures of the model may be shown."""
+        return self.internal or (self.may_be_counted and not self.pattern.model_is_coarse)
+
+    def may_be_shown(self, measure: str) -> bool:
+        """Whether a measure may be shown: the event rate where events may be counted, figures of the model else."""
+        return self.may_be_counted if measure == "event_rate" else self.may_be_judged
+
+    @cached_property
     def asked(self) -> tuple[str, ...]:
         """Keys of the variables and intersections that the report is about."""
         if self.options.by is not None:
@@ -100,9 +121,12 @@ class Material:
             for key in keys:
                 grouping(self.study, key)  # what is not there is refused before anything is computed
             return tuple(dict.fromkeys(CROSS.join(part.strip() for part in key.split(CROSS)) for key in keys))
-        keys = default_groupings(self.study)
         age = age_feature(self.study.cohort.schema, self.study.cohort.frame)
         same = {UNDER_TEN, age.name if age else UNDER_TEN}
+        every = default_groupings(self.study)
+        derived = AGE_GROUP not in self.study.cohort.schema.feature_names
+        stood_for = same - {UNDER_TEN} if AGE_GROUP in every and derived else set()  # the age groups stand for the age
+        keys = tuple(key for key in every if key not in stood_for)
         crossed = [key for key in keys[1:] if key not in same][:DEFAULT_CROSSINGS]
         return (*keys, *(f"{keys[0]}{CROSS}{key}" for key in crossed))
 
@@ -148,7 +172,7 @@ class Material:
     @cached_property
     def explained(self) -> tuple[Why, ...]:
         """Why the model fails the groups that it fails most; none where outcomes may not be counted."""
-        if not self.may_be_counted:
+        if not self.may_be_judged:
             return ()
         progress = self.stage("Refitting without groups")
         return self.audit.once(
@@ -160,7 +184,7 @@ class Material:
     @cached_property
     def curves(self) -> CurveMaterial:
         """ROC, calibration and decision curves of the model and of the scores beside it."""
-        return curve_material(self.study, self.threshold)
+        return curve_material(self.study, self.threshold, for_export=not self.internal)
 
     @cached_property
     def weak(self) -> WeakSubgroups:

@@ -46,7 +46,8 @@ def text(column: Column, value: Value) -> str:
     if column.kind == "count":
         written = f"{value:,.0f}"
     elif column.kind == "share":
-        written = f"{PERCENT * value:.{FEW_DIGITS}f} %"
+        digits = FEW_DIGITS if column.digits is None else max(column.digits - 2, 0)
+        written = f"{PERCENT * value:.{digits}f} %"
     elif column.kind == "p":
         written = "<0.0001" if value < 0.0001 else f"{value:.4f}"
     else:

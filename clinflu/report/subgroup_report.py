@@ -5,6 +5,7 @@ from pathlib import Path
 
 from clinflu.audit import Audit
 from clinflu.data.asking import list_of_ids
+from clinflu.errors import DataError
 from clinflu.findings.disclosure.register import Exported, Register
 from clinflu.findings.document import Document
 from clinflu.findings.material import Material, Options
@@ -87,6 +88,11 @@ def material_of(audit: Audit, options: Options, stage: Callable[[str], Progress]
     first.asked  # noqa: B018 -- refuses what is not there
     if options.internal:
         return first
+    if not first.pattern.parts_may_be_counted:
+        raise DataError(
+            "a part of the cohort holds 10 encounters or patients or fewer, so nothing of it may be exported; give a "
+            "larger cohort, or make an internal report"
+        )
     before = Register.of_this_user().before(audit.study.fingerprint, first.threshold)
     return Material(audit, options, before, stage)
 

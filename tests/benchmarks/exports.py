@@ -90,7 +90,7 @@ def _attacked(audit: Audit, by: tuple[str, ...], names: list[str], seed: int) ->
     material = Material(audit, Options(by, bootstrap=Bootstrap(30)))
     sections = tuple(section(material) for section in SECTIONS.values())
     document = Document("report", sections, internal=False, simulated=False)
-    attack = Attack.on(material, tuple(name for name in names if name != "within"))
+    attack = Attack.on(material, tuple(name for name in names if name not in ("within", "lab")))
     read(attack, document)
     rng = np.random.default_rng(seed)
     return [one for part in attack.parts.values() for one in pinned(part, rng)], material

@@ -46,7 +46,7 @@ def test_training_groups_are_drawn_refit_beside_estimate(found):
 def test_remedies_are_drawn_with_their_intervals_a_mark_a_side(found):
     records = remedy_records(found)
     figure = sound(remedies_spec(records, title="What would help"))
-    assert [trace.name for trace in figure.data] == ["the group", "all others", "the group, set aside"]
+    assert [trace.name for trace in figure.data] == ["the group", "all others", "the group, confirming"]
     assert len(figure.layout.yaxis.ticktext) == len(found.remedies)
     for trace in figure.data:
         mine = [one for one in records if one["side"] == trace.name]

@@ -29,13 +29,21 @@ def random_audit(seed):
     if rng.random() < 0.4:
         columns["within"] = np.where(columns["group0"] == "g00", "first", "others")
         features.append(FeatureSpec("within", "Coarse group", levels=()))
+    if rng.random() < 0.75:
+        columns["lab"] = rng.normal(5.0, 1.0, n).round(6)
+        features.append(FeatureSpec("lab", "Laboratory value"))
     margin = rng.uniform(-2.2, -0.2) + rng.normal(0, 0.8, patients)[patient]
-    for values in columns.values():
+    margin = margin + 0.4 * (columns.get("lab", 5.0) - 5.0)
+    for values in (one for name, one in columns.items() if name != "lab"):
         effect = dict(zip(np.unique(values), rng.normal(0, 0.7, 9), strict=False))
         margin = margin + pd.Series(values).map(effect).to_numpy()
     outcome = (rng.random(n) < 1 / (1 + np.exp(-margin))).astype(float)
     schema = CohortSchema(
-        "encounter", "patient", "outcome", tuple(features), subgroups=tuple(spec.name for spec in features)
+        "encounter",
+        "patient",
+        "outcome",
+        tuple(features),
+        subgroups=tuple(spec.name for spec in features if spec.is_category),
     )
     names = {"encounter": [f"e{at}" for at in range(n)], "patient": [f"p{at}" for at in patient]}
     rows = pd.DataFrame({**names, **columns})

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -61,7 +62,8 @@ def test_it_reaches_no_server_and_would_without_our_settings(server, offline):
             params = {"expression": expression, "awaitPromise": True}
             await asyncio.wait_for(tab.send_command("Runtime.evaluate", params=params), WAIT_S)
 
-    asyncio.run(visit())
+    with ThreadPoolExecutor(1) as apart:  # playwright leaves a loop running in the thread of the tests
+        apart.submit(asyncio.run, visit()).result()
     assert bool(server.asked) is not offline
 
 

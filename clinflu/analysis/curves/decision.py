@@ -86,10 +86,11 @@ class DecisionCurve:
         worth = PER * self.net_benefit[0, at]
         interval = "" if np.isnan(one.low) else f" (95 % interval {PER * one.low:.1f} to {PER * one.high:.1f})"
         side = "more" if one.value >= 0 else "fewer"
+        unsure = ", which may be chance" if one.low <= 0 <= one.high else ""
         return (
             f"At a threshold of {100 * self.thresholds[at]:.1f} %, alerting by the model is worth {worth:.1f} true "
             f"alerts per {PER:,} encounters with no false alert: {PER * abs(one.value):.1f} {side} than "
-            f"{one.second.lower()}, the better of treating all and treating none{interval}."
+            f"{one.second.lower()}, the better of treating all and treating none{interval}{unsure}."
         ).replace("-", "−")
 
 

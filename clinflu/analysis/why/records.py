@@ -11,7 +11,7 @@ from clinflu.influence.result import PERCENT
 
 Record = dict[str, Any]
 HARMS, HELPS = "harms", "helps"
-SIDES = {"group": "the group", "rest": "all others", "check": "the group, set aside"}
+SIDES = {"group": "the group", "rest": "all others", "check": "the group, confirming"}
 
 
 def training_group_records(why: Why) -> list[Record]:

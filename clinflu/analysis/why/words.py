@@ -98,7 +98,8 @@ def helped(remedies: tuple[Remedy, ...]) -> str:
     loss, check, rest = (getattr(best.consequence, side)["log_loss"].change for side in ("group", "check", "rest"))
     return (
         f"What would help: {best.label[0].lower()}{best.label[1:]}. Refitted, its mean loss changes by {_signed(loss)} "
-        f"nats ({_signed(check)} on those left aside, which chose nothing), that of all others by {_signed(rest)}."
+        f"nats ({_signed(check)} on those set aside, which were not used to choose it), that of all others by "
+        f"{_signed(rest)}."
     )
 
 
@@ -130,7 +131,11 @@ def _found(found: Found, excess: Excess, groups: TrainingGroups, options: WhyOpt
         yield f"No training group explains this. Of {groups.searched:,}, leaving out {one.name} would help most."
         yield f"{_refit(one)}: a change of the loss that may be chance."
     else:
-        what = "Its level rests on the training group" if found.by_level else "The training group that harms it most is"
+        what = (
+            "Its level rests on the training group"
+            if found.by_level
+            else "Beyond chance it is helped by leaving out the training group"
+        )
         yield f"{what} {one.name}. {_refit(one)}."
         yield _checked(found, one, options)
     if found.kind != CONFIRMED:
@@ -149,13 +154,13 @@ def _refit(one: TrainingGroup) -> str:
 
 
 def _checked(found: Found, one: TrainingGroup, options: WhyOptions) -> str:
-    aside = "confirm" if options.part == "audited" else "audited"
+    aside = "confirming" if options.part == "audited" else "audited"
     loss, o_e = one.refit.check["log_loss"], one.refit.check["o_e"]
     says = "say the same" if found.kind == CONFIRMED else "do not confirm it"
     shown = f"mean loss {_signed(loss.change)} nats ({_signed(loss.low)} to {_signed(loss.high)})"
     if found.by_level:
         shown = f"O:E from {o_e.before:.2f} to {o_e.after:.2f}"
-    return f"The group's {aside} encounters, which chose nothing, {says}: {shown}."
+    return f"Its {aside} encounters, which were not used to choose it, {says}: {shown}."
 
 
 def _rest_of_it(excess: Excess) -> str:

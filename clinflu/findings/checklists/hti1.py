@@ -69,7 +69,7 @@ CAUTIONS = (
         "Out-of-scope use",
         "Known risks and limits, unsuitable settings and uses.",
         "limits",
-        "What the report cannot say; the summary names the subgroups that the model fails.",
+        "What the report cannot say; the section on subgroups shows where the model fails.",
         "Risks, and settings and uses for which it is unsuitable.",
     ),
 )

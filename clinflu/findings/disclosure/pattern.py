@@ -25,6 +25,9 @@ from clinflu.findings.disclosure.folding import (
 from clinflu.findings.disclosure.nesting import Crossed, without_remainders
 from clinflu.study import Study
 
+FINE_SHARE = 0.5
+RISK_DIGITS = 9
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
@@ -119,6 +122,34 @@ class Pattern:
         """Whether the cohort as a whole may be counted by outcome."""
         counts = self.cells.by_level(np.zeros(len(self.cells.outcome), dtype=np.intp), 1)[0]
         return not bool(unsafe(counts))
+
+    @cached_property
+    def model_is_coarse(self) -> bool:
+        """Whether the model gives few different risks.
+
+        Its risks then tell who has which levels, and every figure of it is one more count of them.
+        """
+        risks = self.study.risks[self.study.split.audited]
+        return len(np.unique(risks.round(RISK_DIGITS))) < FINE_SHARE * len(risks)
+
+    @cached_property
+    def parts_may_be_counted(self) -> bool:
+        """Whether no part of the cohort holds so few encounters or patients that they may not be counted."""
+        one = np.zeros(len(self.cells.outcome), dtype=np.intp)
+        whole = Grouping("", "", ("",), one)
+        return seen_by_size(self.cells, whole)([0])
+
+    def column_may_be_told(self, place: int) -> bool:
+        """Whether a coefficient may be shown of a column of numbers, or of one that an adopted model brought.
+
+        Not where few training encounters or patients, or few of their events, differ from its most frequent value.
+        """
+        train = self.study.split.train
+        values, counts = np.unique(self.study.train.x[:, place], return_counts=True)
+        apart = np.zeros(len(self.cells.outcome), dtype=np.intp)
+        apart[train] = self.study.train.x[:, place] != values[np.argmax(counts)]
+        whole = Grouping("", "", ("", ""), apart)
+        return seen_by_size(self.cells, whole)([1]) and not bool(unsafe(self.cells.by_level(apart, 2)[1, TRAINING]))
 
     def may_be_told(self, variable: str, level: str) -> bool:
         """Whether a figure that rests on the training encounters of one level, not counted, may be shown."""

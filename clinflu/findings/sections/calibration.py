@@ -6,10 +6,11 @@ from clinflu.analysis.curves.decision import PER
 from clinflu.figures.calibration_figure import calibration_spec
 from clinflu.figures.decision_figure import decision_spec
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
-from clinflu.findings.material import Material
+from clinflu.findings.material import NOT_JUDGED, Material
 from clinflu.findings.titles import TITLES
 
 KEY = "calibration"
+FEWEST_DRAWN = 3  # thresholds, of which a curve can be drawn
 NOTE = "Net benefit in net true alerts an encounter."
 BANDS_WORDS = (
     "Calibration: of patients with a predicted risk of 20 %, do 20 in 100 have the event? Points are bands of risk, "
@@ -24,8 +25,8 @@ WORTH = (
 
 def section(material: Material) -> Section:
     """Return the section."""
-    if not material.may_be_counted:
-        return Section(KEY, TITLES[KEY], (Words(("So few had the event that no curve may be shown.",)),))
+    if not material.may_be_judged:
+        return Section(KEY, TITLES[KEY], (Words((NOT_JUDGED,)),))
     simulated = material.study.cohort.provenance.simulated
     bands, smoothed, decision = _bands(material), _smoothed(material), _decision(material)
     parts: list[Part] = [Words(tuple(_calibration_words(material)))]
@@ -37,8 +38,10 @@ def section(material: Material) -> Section:
     title = "Net benefit against alerting to all, to none, and the scores"
     spec = decision_spec(decision.records(), title=title, simulated=simulated)
     says = "Net benefit of the model, the scores, alerting to all and to none, by alert threshold."
-    words = Words(tuple(_decision_words(material)))
-    parts += [words, Chart("decision_chart", title, spec, says, decision.key), decision, _differences(material)]
+    parts.append(Words(tuple(_decision_words(material))))
+    if len({row["threshold"] for row in decision.records()}) >= FEWEST_DRAWN:
+        parts.append(Chart("decision_chart", title, spec, says, decision.key))
+    parts += [decision, _differences(material)]
     return Section(KEY, TITLES[KEY], tuple(parts))
 
 

@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from clinflu.data.design import MISSING
+from clinflu.data.design import INTERCEPT, MISSING
 from clinflu.data.shown import NOT_RECORDED, shown
 from clinflu.findings.document import Column, Section, Table, Words
-from clinflu.findings.material import WITHHELD, Material
+from clinflu.findings.material import Material
 from clinflu.findings.titles import TITLES
 
 KEY = "model"
 LEVEL = "level"
-FIGURES = ("odds_ratio", "odds_ratio_low", "odds_ratio_high", "coefficient", "standard_error")
+NOTE = (
+    "Odds ratios per unit or against the reference level, 95 % intervals by infinitesimal jackknife over patients or "
+    "by the model, whichever is wider; of a penalised fit they describe sampling alone, not the shrinkage."
+)
+HIDDEN = " Coefficients of levels and values with few training encounters or events are withheld: they would tell them."
 
 
 def section(material: Material) -> Section:
@@ -45,7 +49,9 @@ def _by_log(material: Material) -> str:
 
 
 def _coefficients(material: Material) -> Table:
-    rows = [_row(material, str(column), values) for column, values in _intervals(material).items()]
+    frame = material.audit.odds_ratio_intervals
+    every = enumerate(zip(frame.index, frame.to_dict("records"), strict=True))
+    told = [_row(material, str(column), row) for at, (column, row) in every if _may_be_told(material, at, str(column))]
     columns = (
         Column("variable", "Variable"),
         Column("level", "Level or unit"),
@@ -55,42 +61,38 @@ def _coefficients(material: Material) -> Table:
         Column("coefficient", "Coefficient", "number", 4),
         Column("standard_error", "Standard error", "number", 4),
     )
-    note = (
-        "Odds ratios per unit or against the reference level, 95 % intervals by infinitesimal jackknife over patients "
-        "or by the model, whichever is wider; of a penalised fit they describe sampling alone, not the shrinkage."
-    )
-    hidden = (
-        ""
-        if material.internal
-        else " A level that few encounters have is withheld: its coefficient would tell their outcomes."
-    )
-    return Table.of("coefficients", "Coefficients", columns, rows, note if material.internal else note + hidden)
+    hidden = HIDDEN if len(told) < len(frame) else ""
+    return Table.of("coefficients", "Coefficients", columns, told, NOTE + hidden)
 
 
-def _intervals(material: Material) -> dict[Any, dict[str, Any]]:
-    frame = material.audit.odds_ratio_intervals
-    return dict(zip(frame.index, frame.to_dict("records"), strict=True))
+def _may_be_told(material: Material, place: int, column: str) -> bool:
+    """Whether a coefficient may be shown: it would tell the outcomes of the few whom a rare column holds."""
+    if material.internal:
+        return True
+    if not material.may_be_judged:
+        return False
+    variable, level = material.study.design.variables[place], _level(material, column)
+    if variable == INTERCEPT:
+        return True
+    if level is None:
+        return material.pattern.column_may_be_told(place)
+    return material.pattern.may_be_told(variable, _text(material, variable, level))
 
 
 def _row(material: Material, column: str, values: dict[str, Any]) -> dict[str, Any]:
-    variable = values["variable"]
-    names = material.study.cohort.schema.feature_names
-    if variable not in names:
+    variable, level = values["variable"], _level(material, column)
+    if variable not in material.study.cohort.schema.feature_names:
         return {**values, "variable": column, "level": values["per"]}
-    spec = material.study.cohort.schema.feature(variable)
-    described = {"variable": spec.label, "level": values["per"]}
-    level = _level(material, column)
-    if level is None:
-        return {**values, **described}
-    text = NOT_RECORDED if level == MISSING else shown(spec, level)
-    if material.internal or material.pattern.may_be_told(variable, text):
-        return {**values, **described, "level": text}
-    known = text in material.sizes(variable).levels
-    return {**described, "level": text if known else "a rarer level", **dict.fromkeys(FIGURES, WITHHELD)}
+    label = material.study.cohort.schema.feature(variable).label
+    return {**values, "variable": label, "level": _text(material, variable, level) if level else values["per"]}
+
+
+def _text(material: Material, variable: str, level: str) -> str:
+    return NOT_RECORDED if level == MISSING else shown(material.study.cohort.schema.feature(variable), level)
 
 
 def _level(material: Material, column: str) -> str | None:
-    """Return the level that a column stands for, None where it is a number or the intercept."""
+    """Return the level that a column stands for, None where it is a number, the intercept or of an adopted model."""
     encoder = material.study.encoder
     if encoder is None:
         return None

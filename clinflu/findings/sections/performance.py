@@ -1,5 +1,7 @@
 """Section: the performance of the model on all audited encounters, beside the scores that the source brings."""
 
+from typing import Any
+
 from clinflu.analysis.subgroups import MEASURES
 from clinflu.figures.roc_figure import precision_recall_spec, roc_spec
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
@@ -26,24 +28,13 @@ def section(material: Material) -> Section:
     drawn = {"replicates": bootstrap.replicates, "seed": bootstrap.seed}
     words = Words((SAID.format(encounters=everyone.encounters, events=events, **drawn),))
     parts: list[Part] = [words, _overall(material)]
-    if material.may_be_counted:
+    if material.may_be_judged:
         parts += _curves(material)
     return Section(KEY, TITLES[KEY], tuple(parts))
 
 
 def _overall(material: Material) -> Table:
-    everyone, counted = material.table.everyone, material.may_be_counted
-    rows = [
-        {
-            "measure": measure.label,
-            "value": found.value if counted else WITHHELD,
-            "value_low": found.patient_low if counted else None,
-            "value_high": found.patient_high if counted else None,
-            "method": found.withheld or found.method,
-        }
-        for name, measure in MEASURES.items()
-        for found in (everyone.estimates[name],)
-    ]
+    rows = [{"measure": measure.label, **_shown(material, name)} for name, measure in MEASURES.items()]
     columns = (
         Column("measure", "Measure"),
         Column("value", "Value", "number", 4),
@@ -52,6 +43,14 @@ def _overall(material: Material) -> Table:
         Column("method", "Interval"),
     )
     return Table.of("performance", "On all audited encounters", columns, rows)
+
+
+def _shown(material: Material, name: str) -> dict[str, Any]:
+    if not material.may_be_shown(name):
+        return {"value": WITHHELD}
+    found = material.table.everyone.estimates[name]
+    ends = {"value_low": found.patient_low, "value_high": found.patient_high}
+    return {"value": found.value, **ends, "method": found.withheld or found.method}
 
 
 def _curves(material: Material) -> list[Part]:
@@ -86,6 +85,9 @@ def _compared(material: Material) -> Table:
     rows = []
     for one, gap in zip(material.curves.rocs, (None, *material.curves.gaps), strict=True):
         row = {"predictor": one.predictor.label, **one.auroc.named("auroc"), **one.average_precision.named("precision")}
+        if gap is None:  # the same as in the table above
+            own = material.table.everyone.estimates["auroc"]
+            row |= {"auroc_low": own.low, "auroc_high": own.high}
         rows.append(row if gap is None else {**row, "gap": gap.value, "gap_low": gap.low, "gap_high": gap.high})
     return Table.of("compared", "Beside the scores", columns, rows, COMPARED_NOTE)
 

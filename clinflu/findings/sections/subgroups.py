@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from clinflu.analysis.groupings import Grouping
 from clinflu.analysis.subgroups import MEASURES, Subgroup
 from clinflu.figures.forest import forest_spec
 from clinflu.findings.document import Chart, Column, Kind, Part, Section, Table, Words
@@ -56,13 +55,13 @@ def _words(material: Material) -> Words:
     if not material.internal:
         said.append(
             "No count from 1 to 10 is shown or can be worked out: levels are put together until none is left, the same "
-            "way in every export of this audit. Where encounters may be counted but not their outcomes, it says "
-            "withheld."
+            "way in every export of this audit. How many there are of smaller levels is in the "
+            "section on the data."
         )
     if left_out:
         said.append(f"Not shown, because with the other tables it would let small counts be worked out: {left_out}.")
     if one_level:
-        said.append(f"Not compared, because too little can be told apart: {', '.join(one_level)}.")
+        said.append(f"Not compared, because all but one level is too small to show: {', '.join(one_level)}.")
     return Words(tuple(said))
 
 
@@ -76,11 +75,9 @@ def _table(material: Material, key: str, title: str, measures: tuple[str, ...]) 
     by_key: dict[str, dict[str, Subgroup]] = {}
     for found in material.table.groups:
         by_key.setdefault(found.variable, {})[found.level] = found
-    for one in (*map(material.sizes, material.variables), *material.intersections):
-        measured = by_key.get(one.key, {})
-        rows += [_row(material, found, measures) for found in measured.values()]
-        rows += [_counted(material, one, level) for level in one.levels if level not in measured]
-    return Table.of(key, title, _columns(measures), [row for row in rows if row], _note(measures))
+    for one in material.compared:
+        rows += [_row(material, found, measures) for found in by_key.get(one.key, {}).values()]
+    return Table.of(key, title, _columns(measures), rows, _note(measures))
 
 
 def _columns(measures: tuple[str, ...]) -> list[Column]:
@@ -112,23 +109,11 @@ def _row(material: Material, one: Subgroup, measures: tuple[str, ...]) -> dict[s
         "events": one.events if counted else WITHHELD,
     }
     for name in measures:
-        found = one.estimates[name]
-        shown = found.value if counted else WITHHELD
-        row |= {name: found.withheld if np.isnan(found.value) else shown}
-        if counted:
+        found, may = one.estimates[name], material.may_be_shown(name)
+        row |= {name: (found.withheld if np.isnan(found.value) else found.value) if may else WITHHELD}
+        if may:
             row |= {f"{name}_low": found.patient_low, f"{name}_high": found.patient_high}
     return row
-
-
-def _counted(material: Material, one: Grouping, level: str) -> dict[str, Any]:
-    """Return the row of a level whose encounters may be counted, but not their outcomes; nothing where it has none."""
-    rows = material.study.split.audited
-    inside = rows[one.codes[rows] == one.levels.index(level)]
-    if not len(inside):
-        return {}
-    patients = int(material.study.design.patient_ids[inside].nunique())
-    described = {"variable": one.label, "level": level, "encounters": len(inside)}
-    return {**described, "patients": material.patients(patients), "events": WITHHELD}
 
 
 def _note(measures: tuple[str, ...]) -> str:
@@ -154,7 +139,7 @@ def _differences(material: Material) -> Table:
     rows = []
     for one in material.table.groups if material.may_be_counted else ():
         for name, found in one.differences.items():
-            if not found.withheld:
+            if not found.withheld and material.may_be_shown(name):
                 described: dict[str, Any] = {"variable": one.label, "level": one.level, "measure": MEASURES[name].label}
                 values: dict[str, Any] = {
                     "difference": found.value,

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from clinflu.analysis.subgroups import MEASURES, Subgroup
 from clinflu.analysis.why import Why
+from clinflu.analysis.why.words import finding
 from clinflu.findings.document import Section, Words
 from clinflu.findings.explained import explained_groups
-from clinflu.findings.material import Material
+from clinflu.findings.material import NOT_JUDGED, Material
 from clinflu.findings.titles import TITLES
 
 KEY = "summary"
@@ -32,9 +33,13 @@ def _said(material: Material) -> Iterator[str]:
         f"{everyone.encounters:,} encounters of patients that it had not seen; {everyone.events:,} of them "
         f"({_percent(everyone.events / everyone.encounters)}) had the event."
     )
+    if not material.may_be_judged:
+        yield NOT_JUDGED
+        return
     yield from _overall(everyone)
     yield from _alerts(material, everyone)
     yield from _failing(material)
+    yield from _weak(material)
     yield from (_why(why) for why in material.explained)
     yield "Most wrong predictions are chance: at a risk of 10 % one patient in ten has the event."
 
@@ -44,15 +49,16 @@ def _overall(everyone: Subgroup) -> Iterator[str]:
     if not auroc.withheld:
         well = "well" if auroc.value >= GOOD_AUROC else "fairly" if auroc.value >= FAIR_AUROC else "only roughly"
         yield (
-            f"It tells patients who come back from those who do not {well}: of two such patients it gives the higher "
-            f"risk to the right one in {_percent(auroc.value)} of pairs (AUROC {_interval(everyone, 'auroc')}; 50 % "
-            "would be guessing)."
+            f"It separates patients with the event from those without {well}: given one of each, it gives the higher "
+            f"risk to the right one in {_percent(auroc.value)} of pairs (50 % would be guessing; AUROC "
+            f"{_interval(everyone, 'auroc')})."
         )
     if not ratio.withheld:
         right = ratio.low <= 1.0 <= ratio.high
+        wrong = "too high on the whole" if ratio.value < 1.0 else "too low on the whole"
         yield (
-            f"Its risks are {'right on the whole' if right else 'wrong on the whole'}: {ratio.value:.2f} events "
-            f"happened for each one predicted ({ratio.low:.2f} to {ratio.high:.2f})."
+            f"Its risks are {'right on the whole' if right else wrong}: {ratio.value:.3f} events happened for each one "
+            f"predicted ({ratio.low:.3f} to {ratio.high:.3f})."
         )
 
 
@@ -68,21 +74,35 @@ def _alerts(material: Material, everyone: Subgroup) -> Iterator[str]:
 
 
 def _failing(material: Material) -> Iterator[str]:
-    failing = explained_groups(material.table, NAMED)
+    count, failing = len(material.table.groups), explained_groups(material.table, len(material.table.groups))
     if not failing:
         yield (
-            f"Of {len(material.table.groups):,} subgroups none differs from everyone else beyond chance in "
-            "calibration or discrimination, once it is counted how many were looked at. That is no proof that none "
-            "does: small ones cannot show it."
+            f"Of {count:,} subgroups none is predicted worse than everyone else beyond chance, once it is counted "
+            "how many were looked at. That is no proof that none is: small ones cannot show it."
         )
         return
-    names = "; ".join(f"{one.label} {one.level} ({_how(one)})" for one in failing)
-    yield f"Of {len(material.table.groups):,} subgroups it fails these beyond chance, the surest first: {names}."
+    names = "; ".join(f"{one.label}: {one.level} ({_how(one)})" for one in failing[:NAMED])
+    more = f"; {len(failing) - NAMED} more are in the section on subgroups" if len(failing) > NAMED else ""
+    yield (
+        f"Of {count:,} subgroups {len(failing)} are predicted worse than everyone else beyond chance, the surest "
+        f"first: {names}{more}."
+    )
+
+
+def _weak(material: Material) -> Iterator[str]:
+    confirmed = len(material.weak.confirmed)
+    if confirmed:
+        yield (
+            f"A search over combinations of variables found {confirmed} groups whose prediction error is larger than "
+            "that of everyone else on other patients too; mostly because their risks are high, not because they are "
+            "wrong."
+        )
 
 
 def _why(why: Why) -> str:
     """Return in plain words what the refits say of a group that the model fails."""
-    group = why.groups.harmful[0].name if why.groups.harmful else ""
+    found = finding(why.excess, why.groups).group
+    group = found.name if found else ""
     kept = "a model refitted without them predicts it better, also on patients who chose nothing of this"
     said = {
         "confirmed": f"part of it comes from how the model was taught: the training patients of {group}; {kept}",

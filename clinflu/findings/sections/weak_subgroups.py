@@ -6,28 +6,28 @@ import numpy as np
 
 from clinflu.analysis.slices import WeakSubgroup
 from clinflu.findings.document import Column, Section, Table, Words
-from clinflu.findings.material import Material
+from clinflu.findings.material import NOT_JUDGED, Material
 from clinflu.findings.titles import TITLES
 
 KEY = "weak_subgroups"
 SEARCHED = (
-    "Every combination of one to three of the recorded variables that holds at least {:,} audited encounters was "
-    "considered: {:,} were measured, {:,} left out because they, and all within them, hold too few or cannot be among "
-    "the worst. Those with the largest mean loss above average, shrunk where they are small, were then tested on the "
-    "confirming encounters, whose patients neither taught the model nor chose the subgroups; {:,} were passed over as "
-    "versions of worse ones."
+    "All combinations of one to three recorded variables were considered: {1:,} were measured, {2:,} left out "
+    "because they hold under {0:,} audited encounters or provably cannot be among the worst. Those with the largest "
+    "prediction error (mean loss) above average, shrunk where they are small, were then tested on the confirming "
+    "encounters, whose patients neither taught the model nor chose the subgroups; {3:,} were passed over as versions "
+    "of worse ones."
 )
 CONFIRMED = (
-    "Of {:,} tested {:,} are confirmed: predicted worse than everyone else at a false discovery rate of {:g} %. A "
-    "larger loss alone does not say that risks are wrong: patients at higher risk are harder to predict. The loss "
-    "beyond the risks is 0 in the mean where risks are right."
+    "Of {:,} tested, {:,} have a larger loss than everyone else on the confirming encounters too (false discovery rate "
+    "{:g} %). That may be because their risks are high, and patients at high risk are harder to predict, or because "
+    "their risks are wrong: see the loss beyond the risks, which is 0 in the mean where they are right."
 )
 
 
 def section(material: Material) -> Section:
     """Return the section."""
-    if not material.may_be_counted:
-        return Section(KEY, TITLES[KEY], (Words(("So few had the event that nothing may be searched.",)),))
+    if not material.may_be_judged:
+        return Section(KEY, TITLES[KEY], (Words((NOT_JUDGED,)),))
     found, shown = material.weak, material.weak_shown
     work = found.counted
     said = [
@@ -36,7 +36,7 @@ def section(material: Material) -> Section:
     ]
     if len(shown) < len(found.found):
         hidden = len(found.found) - len(shown)
-        said.append(f"{hidden:,} of those tested are not shown: they, or what they leave of others, are small.")
+        said.append(f"{hidden:,} of those tested are not shown: they, or what they leave of larger groups, are small.")
     if not material.internal:
         said.append("Sizes are rounded to two digits and to tens, event rates to a percent.")
     return Section(KEY, TITLES[KEY], (Words(tuple(said)), _table(material)))
@@ -46,6 +46,7 @@ def _table(material: Material) -> Table:
     digits = 3 if material.internal else 2
     columns = (
         Column("subgroup", "Subgroup"),
+        Column("confirmed", "Larger loss confirmed"),
         Column("audited_encounters", "Audited encounters", "count"),
         Column("audited_rate", "Event rate", "share", digits),
         Column("audited_risk", "Mean risk", "share"),
@@ -57,12 +58,10 @@ def _table(material: Material) -> Table:
         Column("confirm_excess_low", "95 % from", "number"),
         Column("confirm_excess_high", "95 % to", "number"),
         Column("confirm_beyond", "Loss beyond its risks there", "number"),
-        Column("p", "p", "p"),
         Column("q", "q", "p"),
-        Column("confirmed", "Confirmed"),
     )
     rows = [_row(material, one) for one in material.weak_shown]
-    note = "p one-sided, patients as the unit; q after Benjamini and Hochberg over all that were tested."
+    note = "q of a one-sided test, patients as the unit, after Benjamini and Hochberg over all that were tested."
     return Table.of("weak_subgroups", "The weakest subgroups, the worst first", columns, rows, note)
 
 

@@ -15,7 +15,7 @@ from clinflu.analysis.why.records import (
 from clinflu.figures.why_figures import remedies_spec, training_groups_spec, variables_spec
 from clinflu.findings.disclosure import is_small
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
-from clinflu.findings.material import Material
+from clinflu.findings.material import NOT_JUDGED, Material
 from clinflu.findings.titles import TITLES
 
 KEY = "why"
@@ -38,10 +38,10 @@ def section(material: Material) -> Section:
         return Section(
             KEY, TITLES[KEY], (Words((f"Influence of this fit means nothing, so nothing is shown. {reasons}",)),)
         )
+    if not material.may_be_judged:
+        return Section(KEY, TITLES[KEY], (Words((NOT_JUDGED,)),))
     if not material.explained:
-        none = (
-            "No group differs from everyone else beyond chance in calibration or discrimination, so none is explained."
-        )
+        none = "No group is predicted worse than everyone else beyond chance, so none is explained."
         return Section(KEY, TITLES[KEY], (intro, Words((none,))))
     parts: list[Part] = [intro]
     for place, why in enumerate(material.explained, start=1):
@@ -91,7 +91,7 @@ def _groups(why: Why, place: int) -> Table:
         Column("o_e_before", "O:E before", "number"),
         Column("o_e_after", "O:E after", "number"),
         _loss("rest_change", "All others, refitted"),
-        _loss("check_change", "The group among the confirming rows"),
+        _loss("check_change", "The group's confirming encounters"),
     )
     note = "A positive change: without that training group the predictions of the group are worse, so it helps."
     title = f"{why.label}: training groups that harm and help"
@@ -102,7 +102,7 @@ def _variables(why: Why, place: int) -> Table:
     columns = (
         Column("variable", "Variable"),
         Column("value", "Log-odds", "number"),
-        Column("share", "Share of the difference", "number", 2),
+        Column("share", "Share of the difference", "share"),
     )
     title = f"{why.label}: what sets its risks apart"
     return Table.of(f"why_{place}_variables", title, columns, variable_records(why.gap, VARIABLES))
@@ -128,6 +128,8 @@ def _support(material: Material, why: Why, place: int) -> Table:
 def _patients(material: Material, why: Why, place: int) -> Table:
     concentrated = [{"what": "hold of the total influence", **one} for one in concentration_records(why)]
     left_out = [{"what": "left out together, refitted", **one} for one in left_out_records(why)]
+    asked = why.options.together
+    left_out = [one for one in left_out if one["patients"] in asked]
     rows = [one for one in (*concentrated, *left_out) if material.internal or not is_small(one["patients"])]
     columns = (
         Column("patients", "Strongest training patients", "count"),
@@ -137,7 +139,7 @@ def _patients(material: Material, why: Why, place: int) -> Table:
         _loss("loss_change", "Refitted"),
         Column("share_of_excess", "Share of the excess undone", "share"),
         _loss("rest_change", "All others, refitted"),
-        _loss("check_change", "The group among the confirming rows"),
+        _loss("check_change", "The group's confirming encounters"),
     )
     title = f"{why.label}: how few patients it rests on"
     return Table.of(f"why_{place}_patients", title, columns, rows)
