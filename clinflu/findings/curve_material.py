@@ -29,6 +29,9 @@ from clinflu.errors import ClinfluError
 from clinflu.study import Study
 
 
+SHARED_VALUES = 0.1
+
+
 @dataclass(frozen=True, eq=False)
 class CurveMaterial:
     """Everything that the sections on performance and calibration draw on.
@@ -120,12 +123,10 @@ def _scores(study: Study, sample: Sample, *, for_export: bool) -> tuple[list[_Sc
 
 
 def _follows(study: Study, score: str) -> bool:
-    """Return whether one recorded variable says what the score is."""
+    """Return whether one recorded variable, of which many encounters share each value, says what the score is."""
     frame = study.cohort.frame
-    return any(
-        frame.groupby(spec.name, dropna=False, observed=True)[score].nunique(dropna=False).max() == 1
-        for spec in study.cohort.schema.features
-    )
+    by_value = (frame.groupby(spec.name, dropna=False, observed=True)[score] for spec in study.cohort.schema.features)
+    return any(one.ngroups <= SHARED_VALUES * len(frame) and one.nunique(dropna=False).max() == 1 for one in by_value)
 
 
 def _smoothed(sample: Sample, model: Predictor) -> CalibrationCurve | None:
