@@ -28,7 +28,6 @@ from clinflu.data.arrays import Vector
 from clinflu.errors import ClinfluError
 from clinflu.study import Study
 
-
 SHARED_VALUES = 0.1
 
 
