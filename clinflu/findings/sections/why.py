@@ -24,7 +24,9 @@ INTRODUCTION = (
     "For the groups that the model fails most: which training patients and groups its mean loss rests on, which "
     "recorded variables carry it, and what a model taught otherwise would say. Every change is of a model refitted "
     "without those encounters; where an estimate stands beside it, it is one Newton step. A group that the model "
-    "predicts badly need not be badly taught: hard patients and chance come first."
+    "predicts badly need not be badly taught: hard patients and chance come first. "
+    "Mean loss (in nats) is the size of the prediction error, 0 being perfect; O:E is events that happened for each "
+    "one predicted."
 )
 VARIABLES = 8
 MEASURES = {"mean_risk": "Mean risk", "o_e": "O:E", "log_loss": "Mean loss", "auroc": "AUROC", "brier": "Brier score"}
