@@ -203,9 +203,15 @@ def serve_folder(tmp_path_factory):
     return lambda folder: _voila(folder, tmp_path_factory)
 
 
-def _voila(folder, tmp_path_factory):
+@pytest.fixture(scope="module")
+def analyst(saved_simulated, tmp_path_factory):
+    """The server of ``clinflu app --role analyst`` on the built-in cohort."""
+    yield from _voila(saved_simulated, tmp_path_factory, role="analyst")
+
+
+def _voila(folder, tmp_path_factory, role="clinician"):
     place, port = tmp_path_factory.mktemp("voila"), free_port()
-    environment = serve_environment(folder, TOKEN, place / "place")
+    environment = serve_environment(folder, TOKEN, place / "place", role=role)
     yield from served(serve_command(port), environment, place, port)
 
 
