@@ -69,6 +69,23 @@ def settle(page):
     )
 
 
+STILL = """
+(selector) => {
+  const top = document.querySelector(selector)?.getBoundingClientRect().top;
+  const now = `${document.documentElement.scrollHeight} ${window.scrollY} ${top}`;
+  if (window.whereItWas?.now !== now) window.whereItWas = { now, since: performance.now() };
+  return performance.now() - window.whereItWas.since > 500;
+}
+"""
+
+
+def bring_up(page, selector):
+    """Scroll to a place once everything above it keeps its height, and wait until it rests there."""
+    for _ in range(2):
+        page.locator(selector).evaluate("place => place.scrollIntoView()")
+        page.wait_for_function(STILL, arg=selector)
+
+
 def answered(page):
     """Wait for the answer to a what-if, and return the step of the risk."""
     page.wait_for_selector(".clinflu-answer .clinflu-risk")

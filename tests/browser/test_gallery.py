@@ -1,8 +1,8 @@
 """Every state of the flow, at every width, light and dark, under Voila and in JupyterLab: read and compared."""
 
 import pytest
-from browser.looks import LARGEST_SHARE, cut_off, differs, share_of_difference, stumbling_blocks
-from browser.steps import WATCH, answered, assert_clean, choose_row, open_past_patients, open_what_if, settle
+from browser.looks import LARGEST_SHARE, assert_as_it_was, cut_off, share_of_difference, stumbling_blocks
+from browser.steps import WATCH, answered, assert_clean, bring_up, choose_row, open_past_patients, open_what_if, settle
 from PIL import Image, ImageDraw
 
 pytestmark = pytest.mark.browser
@@ -12,14 +12,20 @@ WIDTHS = (800, 1280, 1920)
 SEEN = [(width, "light") for width in WIDTHS] + [(1280, "dark")]
 
 
-def look(page, name, inside=None):
-    """What must hold of every state."""
+def look(page, name, place=None):
+    """What must hold of every state; where a place is named, it is photographed there."""
     settle(page)
     page.mouse.move(1, 1)
     page.evaluate("document.activeElement.blur()")
     assert cut_off(page) == []
-    assert stumbling_blocks(page, inside) == []
-    assert differs(page.screenshot(animations="disabled"), name) < LARGEST_SHARE
+    assert stumbling_blocks(page) == []
+
+    def photograph():
+        if place:
+            bring_up(page, place)
+        return page.screenshot(animations="disabled")
+
+    assert_as_it_was(photograph, name)
 
 
 @pytest.mark.parametrize(("width", "scheme"), SEEN)
@@ -39,9 +45,7 @@ def test_every_state_is_whole_and_readable(visit, gallery, width, scheme):
     page.get_by_text("The past patients that you ticked (1)").wait_for()
     page.get_by_role("button", name="Refit", exact=True).click()
     answered(page)
-    settle(page)
-    page.locator(".clinflu-whatif [data-heading]").evaluate("heading => heading.scrollIntoView()")
-    look(page, f"{name}-4-what-if")
+    look(page, f"{name}-4-what-if", ".clinflu-whatif [data-heading]")
     everything_open(page)
     assert cut_off(page) == []
     assert stumbling_blocks(page) == []
@@ -84,8 +88,8 @@ def test_the_same_in_jupyterlab(visit, gallery_lab, width):
     settle(page)
     assert cut_off(page) == []
     assert stumbling_blocks(page, ".clinflu-app") == []
-    picture = page.locator(".clinflu-patient").screenshot(animations="disabled")
-    assert differs(picture, f"lab-{width}-patient") < LARGEST_SHARE
+    patient = page.locator(".clinflu-patient")
+    assert_as_it_was(lambda: patient.screenshot(animations="disabled"), f"lab-{width}-patient")
 
 
 def test_the_measures_find_what_they_are_for(visit, gallery):
