@@ -203,7 +203,7 @@ def test_no_kernel_and_no_parent_of_kernels_outlives_the_server(saved_audit, sig
         served.wait_for_kernels(2)
         family = served.family
         served.process.send_signal(signum)
-        assert served.process.wait(GONE_LIMIT_S) == (0 if signum == signal.SIGTERM else -signum)
+        assert served.process.wait(GONE_LIMIT_S) == (0 if signum == signal.SIGTERM else -signum), served.log
         wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
 
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.utils import run_sync
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.web import GZipContentEncoding
 from traitlets import default
@@ -72,6 +73,11 @@ class Server(Voila):  # type: ignore[misc]
         super().listen()
         if os.getppid() != parent:
             shutil.rmtree(os.environ[PLACE_VARIABLE], ignore_errors=True)
+
+    def stop(self) -> None:
+        """End the kernels, and then remove their folder: one that still starts writes into it."""
+        run_sync(self.kernel_manager.shutdown_all)()
+        shutil.rmtree(self.connection_dir, ignore_errors=True)
 
     def _end_unless_child_of(self, parent: int) -> None:
         if os.getppid() != parent:
