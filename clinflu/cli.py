@@ -162,11 +162,12 @@ def report(
     from clinflu.analysis.subgroups import Bootstrap
     from clinflu.findings.material import Options
     from clinflu.report.subgroup_report import subgroup_report
-    from clinflu.report.write import FORMATS
+    from clinflu.report.write import FORMATS, check_target
 
     variables = None if by is None else tuple(part.strip() for part in by.split(",") if part.strip())
     wanted = FORMATS if formats is None else tuple(part.strip() for part in formats.split(",") if part.strip())
     options = Options(variables, threshold, Bootstrap(bootstraps, 0 if audit else seed), internal=internal)
+    check_target(out, wanted)  # before a model is fitted
     fitted = _audit(data, loader, audit, penalty, seed)
     written = subgroup_report(fitted, out, options=options, formats=wanted)
     for path in written.paths:

@@ -99,3 +99,17 @@ def test_a_folder_of_something_else_is_refused_before_anything_is_computed(clinf
     assert status == 2
     assert "is not a report" in errors
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_a_model_is_fitted(clinflu, small_csv, tmp_path, monkeypatch):
+    def never(*_args, **_options):
+        raise AssertionError("a model was fitted first")
+
+    monkeypatch.setattr("clinflu.audit.Audit.fit", never)
+    (tmp_path / "file").write_text("mine")
+    status, _, errors = clinflu("report", "--data", small_csv, "--out", tmp_path / "file" / "out", *QUICK)
+    assert status == 2
+    assert errors.strip().splitlines() == [
+        "clinflu: out was not written: Not a directory; free some space, or give another folder"
+    ]
+    assert (tmp_path / "file").read_text() == "mine"

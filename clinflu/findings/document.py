@@ -51,6 +51,12 @@ class Column:
         return round(number, digits) + 0.0
 
 
+def with_interval(value: Column) -> tuple[Column, Column, Column]:
+    """Return a column, and those of its interval: ``key_low`` and ``key_high``, rounded as it is."""
+    low = Column(f"{value.key}_low", "95 % from", value.kind, value.digits)
+    return value, low, Column(f"{value.key}_high", "95 % to", value.kind, value.digits)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table: one row a tuple of published values, in the order of the columns.

@@ -41,6 +41,13 @@ def whole(folder: Path) -> Iterator[Path]:
                 shutil.rmtree(workplace, ignore_errors=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Raise OSError where a folder could not be made or replaced; what is tried is gone again."""
+    nearest = next(one for one in folder.absolute().parents if one.exists())
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=nearest):
+        pass
+
+
 def close(folder: Path) -> None:
     """Close a folder to everyone but its owner."""
     for path in folder.rglob("*"):

@@ -13,7 +13,7 @@ from clinflu.report.chromium import find_browser
 from clinflu.report.csv_files import csv_text
 from clinflu.report.html_report import html_page, notices
 from clinflu.report.json_file import json_text
-from clinflu.report.place import close, give_usual_rights, whole
+from clinflu.report.place import check_writable, close, give_usual_rights, whole
 from clinflu.report.xlsx import workbook
 
 FORMATS = ("html", "pdf", "xlsx", "csv", "figures", "json")
@@ -48,7 +48,8 @@ def check_target(out: Path, formats: tuple[str, ...]) -> None:
     Raises
     ------
     DataError
-        A format is none, the folder holds something else, or there is no browser for the PDF and the figures.
+        A format is none, the folder holds something else or cannot be written, or there is no browser for the PDF and
+        the figures.
     """
     unknown = [one for one in formats if one not in FORMATS]
     if unknown or not formats:
@@ -59,6 +60,10 @@ def check_target(out: Path, formats: tuple[str, ...]) -> None:
         raise DataError(f"{out.name} cannot be read; give a folder that you may write to") from None
     if foreign:
         raise DataError(f"{out.name} is there already and is not a report, or not only; give a new folder")
+    try:
+        check_writable(out)
+    except OSError as error:
+        raise _not_written(out, error) from None
     if set(formats) & set(DRAWN):
         find_browser()
 
@@ -92,9 +97,13 @@ def write_report(
             _fill(document, new, formats, progress)
             close(new) if document.internal else give_usual_rights(new)
     except OSError as error:
-        reason = error.strerror or "it cannot be written"
-        raise DataError(f"{place.name} was not written: {reason}; free some space, or give another folder") from None
+        raise _not_written(place, error) from None
     return Written(out, tuple(sorted(out.iterdir())))
+
+
+def _not_written(place: Path, error: OSError) -> DataError:
+    reason = error.strerror or "it cannot be written"
+    return DataError(f"{place.name} was not written: {reason}; free some space, or give another folder")
 
 
 def _fill(document: Document, new: Path, formats: tuple[str, ...], progress: Progress) -> None:

@@ -12,7 +12,7 @@ from clinflu.errors import DataError
 from clinflu.findings.document import Chart, Column, Document, Section, Table, Words
 from clinflu.findings.explained import explained_groups
 from clinflu.findings.material import Material, Options
-from clinflu.findings.sections import SECTIONS, TITLES
+from clinflu.findings.sections import SECTIONS, TITLES, limits
 from clinflu.findings.sections.data import shown_exclusions
 
 QUICK = Bootstrap(50)
@@ -173,3 +173,11 @@ def test_values_are_rounded_as_they_are_published():
     assert share.rounded(np.nan) is None
     assert share.rounded("withheld") == "withheld"
     assert share.rounded(None) is None
+
+
+@pytest.mark.parametrize(("draws", "rough"), [(999, True), (1000, False)])
+def test_intervals_from_few_draws_are_called_rough(simulated_audit, draws, rough):
+    material = Material(simulated_audit, Options(bootstrap=Bootstrap(draws)))
+    said = " ".join(limits.section(material).parts[0].paragraphs)
+    assert ("are rough" in said) is rough
+    assert (f"{draws:,} draws of patients" in said) is rough

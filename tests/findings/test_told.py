@@ -74,7 +74,8 @@ def test_no_two_thresholds_have_a_small_count_between_them(seed):
     audit = random_audit(seed)
     material = Material(audit, Options(bootstrap=QUICK))
     if not material.may_be_judged:
-        pytest.skip("nothing of it is shown")
+        assert not {*tables(material, "performance"), *tables(material, "calibration")} - {"performance"}
+        return
     rows = tables(material, "performance")["thresholds"].records()
     for counts in (np.array([row["alerts"] for row in rows]), np.array([row["true_alerts"] for row in rows])):
         between = np.abs(np.diff(counts))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from clinflu.analysis.curves.decision import PER
 from clinflu.figures.calibration_figure import calibration_spec
 from clinflu.figures.decision_figure import decision_spec
-from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
+from clinflu.findings.document import Chart, Column, Part, Section, Table, Words, with_interval
 from clinflu.findings.material import NOT_JUDGED, Material
 from clinflu.findings.titles import TITLES
 
@@ -73,9 +73,7 @@ def _bands(material: Material) -> Table:
         Column("encounters", "Encounters", "count"),
         Column("events", "Events", "count"),
         Column("mean_risk", "Mean risk", "share"),
-        Column("event_rate", "Event rate", "share"),
-        Column("event_rate_low", "95 % from", "share"),
-        Column("event_rate_high", "95 % to", "share"),
+        *with_interval(Column("event_rate", "Event rate", "share")),
     )
     records = material.curves.bands.to_frame().to_dict("records")
     return Table.of("calibration_bands", "Calibration in bands of risk", columns, records)
@@ -84,9 +82,7 @@ def _bands(material: Material) -> Table:
 def _smoothed(material: Material) -> Table:
     columns = (
         Column("risk", "Risk", "share"),
-        Column("observed", "Smoothed event rate", "share"),
-        Column("observed_low", "95 % from", "share"),
-        Column("observed_high", "95 % to", "share"),
+        *with_interval(Column("observed", "Smoothed event rate", "share")),
     )
     found = material.curves.smoothed
     frame = None if found is None else found.to_frame().rename(columns={"low": "observed_low", "high": "observed_high"})
@@ -111,9 +107,7 @@ def _differences(material: Material) -> Table:
     columns = (
         Column("threshold", "Threshold", "share"),
         Column("second", "Model against"),
-        Column("value", "Net benefit more by", "number", 4),
-        Column("value_low", "95 % from", "number", 4),
-        Column("value_high", "95 % to", "number", 4),
+        *with_interval(Column("value", "Net benefit more by", "number", 4)),
     )
     frame = material.curves.decision.differences().rename(columns={"low": "value_low", "high": "value_high"})
     title = "The model's net benefit against the better default and each score"

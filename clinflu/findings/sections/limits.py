@@ -7,6 +7,7 @@ from clinflu.findings.titles import TITLES
 
 KEY = "limits"
 FEW_EVENTS = 100
+USUAL_DRAWS = 1000
 
 
 def section(material: Material) -> Section:
@@ -34,6 +35,13 @@ def section(material: Material) -> Section:
     ]
     if material.may_be_counted and everyone.events < FEW_EVENTS:
         said.insert(0, f"Only {everyone.events} audited encounters had the event: every figure here is uncertain.")
+    draws = material.options.bootstrap.replicates
+    if draws < USUAL_DRAWS:
+        said.insert(
+            0,
+            f"The bootstrap intervals rest on {draws:,} draws of patients and are rough: make the report again with "
+            f"{USUAL_DRAWS:,} or more before it is handed on.",
+        )
     if material.study.cohort.provenance.simulated:
         said.insert(0, "These patients are SIMULATED: nothing here says anything about real care.")
     if not material.internal:

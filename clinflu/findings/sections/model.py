@@ -4,7 +4,7 @@ from typing import Any
 
 from clinflu.data.design import INTERCEPT, MISSING
 from clinflu.data.shown import NOT_RECORDED, shown
-from clinflu.findings.document import Column, Section, Table, Words
+from clinflu.findings.document import Column, Section, Table, Words, with_interval
 from clinflu.findings.material import Material
 from clinflu.findings.titles import TITLES
 
@@ -55,9 +55,7 @@ def _coefficients(material: Material) -> Table:
     columns = (
         Column("variable", "Variable"),
         Column("level", "Level or unit"),
-        Column("odds_ratio", "Odds ratio", "number"),
-        Column("odds_ratio_low", "95 % from", "number"),
-        Column("odds_ratio_high", "95 % to", "number"),
+        *with_interval(Column("odds_ratio", "Odds ratio", "number")),
         Column("coefficient", "Coefficient", "number", 4),
         Column("standard_error", "Standard error", "number", 4),
     )

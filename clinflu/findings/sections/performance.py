@@ -4,7 +4,7 @@ from typing import Any
 
 from clinflu.analysis.subgroups import MEASURES
 from clinflu.figures.roc_figure import precision_recall_spec, roc_spec
-from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
+from clinflu.findings.document import Chart, Column, Part, Section, Table, Words, with_interval
 from clinflu.findings.material import WITHHELD, Material
 from clinflu.findings.titles import TITLES
 
@@ -37,9 +37,7 @@ def _overall(material: Material) -> Table:
     rows = [{"measure": measure.label, **_shown(material, name)} for name, measure in MEASURES.items()]
     columns = (
         Column("measure", "Measure"),
-        Column("value", "Value", "number", 4),
-        Column("value_low", "95 % from", "number", 4),
-        Column("value_high", "95 % to", "number", 4),
+        *with_interval(Column("value", "Value", "number", 4)),
         Column("method", "Interval"),
     )
     return Table.of("performance", "On all audited encounters", columns, rows)
@@ -72,15 +70,9 @@ def _curves(material: Material) -> list[Part]:
 def _compared(material: Material) -> Table:
     columns = (
         Column("predictor", "Predictor"),
-        Column("auroc", "AUROC", "number"),
-        Column("auroc_low", "95 % from", "number"),
-        Column("auroc_high", "95 % to", "number"),
-        Column("precision", "Average precision", "number"),
-        Column("precision_low", "95 % from", "number"),
-        Column("precision_high", "95 % to", "number"),
-        Column("gap", "This model better by", "number"),
-        Column("gap_low", "95 % from", "number"),
-        Column("gap_high", "95 % to", "number"),
+        *with_interval(Column("auroc", "AUROC", "number")),
+        *with_interval(Column("precision", "Average precision", "number")),
+        *with_interval(Column("gap", "This model better by", "number")),
     )
     rows = []
     for one, gap in zip(material.curves.rocs, (None, *material.curves.gaps), strict=True):

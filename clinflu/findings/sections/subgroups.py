@@ -8,7 +8,7 @@ import numpy as np
 
 from clinflu.analysis.subgroups import MEASURES, Subgroup
 from clinflu.figures.forest import forest_spec
-from clinflu.findings.document import Chart, Column, Kind, Part, Section, Table, Words
+from clinflu.findings.document import Chart, Column, Kind, Part, Section, Table, Words, with_interval
 from clinflu.findings.material import WITHHELD, Material
 from clinflu.findings.titles import TITLES
 
@@ -154,9 +154,7 @@ def _differences(material: Material) -> Table:
             Column("variable", "Variable"),
             Column("level", "Level"),
             Column("measure", "Measure"),
-            Column("difference", "Difference", "number"),
-            Column("difference_low", "95 % from", "number"),
-            Column("difference_high", "95 % to", "number"),
+            *with_interval(Column("difference", "Difference", "number")),
             Column("p", "p", "p"),
             Column("q", "q", "p"),
         ),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from clinflu.analysis.slices import WeakSubgroup
-from clinflu.findings.document import Column, Section, Table, Words
+from clinflu.findings.document import Column, Section, Table, Words, with_interval
 from clinflu.findings.material import NOT_JUDGED, Material
 from clinflu.findings.titles import TITLES
 
@@ -54,9 +54,7 @@ def _table(material: Material) -> Table:
         Column("audited_beyond", "Loss beyond its risks", "number"),
         Column("confirm_encounters", "Confirming encounters", "count"),
         Column("confirm_rate", "Event rate there", "share", digits),
-        Column("confirm_excess", "Loss above all others there", "number"),
-        Column("confirm_excess_low", "95 % from", "number"),
-        Column("confirm_excess_high", "95 % to", "number"),
+        *with_interval(Column("confirm_excess", "Loss above all others there", "number")),
         Column("confirm_beyond", "Loss beyond its risks there", "number"),
         Column("q", "q", "p"),
     )

@@ -14,7 +14,7 @@ from clinflu.analysis.why.records import (
 )
 from clinflu.figures.why_figures import remedies_spec, training_groups_spec, variables_spec
 from clinflu.findings.disclosure import is_small
-from clinflu.findings.document import Chart, Column, Part, Section, Table, Words
+from clinflu.findings.document import Chart, Column, Part, Section, Table, Words, with_interval
 from clinflu.findings.material import NOT_JUDGED, Material
 from clinflu.findings.titles import TITLES
 
@@ -86,9 +86,7 @@ def _groups(why: Why, place: int) -> Table:
         Column("encounters", "Training encounters", "count"),
         Column("events", "Events", "count"),
         _loss("estimate", "Change of mean loss, estimated (nats)"),
-        _loss("loss_change", "Refitted"),
-        _loss("loss_change_low", "95 % from"),
-        _loss("loss_change_high", "95 % to"),
+        *with_interval(_loss("loss_change", "Refitted")),
         Column("risk_change_pp", "Change of mean risk (points)", "number", 2),
         Column("o_e_before", "O:E before", "number"),
         Column("o_e_after", "O:E after", "number"),
@@ -160,9 +158,7 @@ def _remedies(why: Why, place: int) -> Table:
             Column(f"{name}_after", f"{label} after", "number", digits),
         ]
     columns += [
-        _loss("log_loss_change", "Change of mean loss"),
-        _loss("log_loss_change_low", "95 % from"),
-        _loss("log_loss_change_high", "95 % to"),
+        *with_interval(_loss("log_loss_change", "Change of mean loss")),
     ]
     records: list[dict[str, Any]] = remedy_records(why)
     return Table.of(f"why_{place}_remedies", f"{why.label}: what would change", columns, records, why.interval_method)
