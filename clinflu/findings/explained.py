@@ -64,6 +64,9 @@ def in_words(patients: int | str, why: Why) -> str:
     """Return the explanation with a number of training patients that may be seen."""
     share = f"{100 * why.support.own_influence:.0f} %"
     number = patients if isinstance(patients, str) else f"{patients:,}"
-    support = f"The {number} training patients of this group account for {share} of the influence on its mean loss."
+    support = (
+        f"The {number} training patients of this group account for {share} of the squared influence on its mean "
+        "log-odds."
+    )
     said = told(why.label, why.options, why.excess, support, why.groups, why.gap).words
     return f"{said} {helped(why.remedies)}".strip()

@@ -12,10 +12,10 @@ from clinflu.analysis.groupings import Grouping, grouping, known_groupings
 from clinflu.analysis.slices.items import CRITERIA, Condition, Criterion, Items, errors, expected_loss
 from clinflu.analysis.slices.listing import Choice, listed_apart
 from clinflu.analysis.slices.search import Counted, Limits
+from clinflu.analysis.why.measures import error_of_difference, patients_of
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.asking import check_count, check_number
 from clinflu.errors import DataError
-from clinflu.influence.interval import jackknife_variance
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
@@ -197,7 +197,7 @@ def weak_subgroups(
     chosen = tuple(grouping(study, key) for key in keys) if groupings is None else groupings
     least = asked.min_support or max(FEWEST, round(FEWEST_SHARE * len(rows)))
     items = Items.of(chosen, rows, least)
-    choice = Choice(items, pd.factorize(study.design.patient_ids[rows])[0], asked.min_patients, asked.shown)
+    choice = Choice(items, patients_of(study, rows), asked.min_patients, asked.shown)
     limits = Limits(least, float(least), asked.most_variables)
     listed, counted = listed_apart(choice, errors(study, rows, asked.criterion), limits, progress)
     picked = sorted((one for level in listed for one in level.picked), key=lambda one: -one[1])
@@ -222,7 +222,7 @@ def _tested(
     sides = [_side(study, rows, inside[rows], options.criterion) for rows in (study.split.audited, study.split.confirm)]
     rows = study.split.confirm
     value = errors(study, rows, options.criterion)
-    error = _standard_error(value, inside[rows], pd.factorize(study.design.patient_ids[rows])[0])
+    error = error_of_difference(value, inside[rows], patients_of(study, rows))
     enough = sides[1].patients >= options.min_patients and error > 0
     freedom = sides[1].patients - 1
     reach = float(stdtrit(freedom, 0.975)) * error if enough else np.nan
@@ -249,16 +249,6 @@ def _side(study: Study, rows: Rows, inside: Flags, criterion: Criterion) -> Side
 
 def _mean(values: Vector) -> float:
     return float(values.mean()) if len(values) else np.nan
-
-
-def _standard_error(value: Vector, inside: Flags, patients: Rows) -> float:
-    """Return the error of a difference of means, patients as the unit; NaN where a side is empty."""
-    if not inside.any() or inside.all():
-        return np.nan
-    moves = np.empty(len(value))
-    for mask, sign in ((inside, 1.0), (~inside, -1.0)):
-        moves[mask] = sign * (value[mask] - value[mask].mean()) / mask.sum()
-    return float(np.sqrt(jackknife_variance(moves, patients)))
 
 
 def _corrected(found: list[WeakSubgroup]) -> tuple[WeakSubgroup, ...]:

@@ -213,9 +213,12 @@ def float_sum(values: Block) -> Vector:
 
 
 def _by_group(codes: Rows, groups: int, values: Block) -> Matrix:
-    """Return the sums of values (n, b) over the rows of each group, (groups, b)."""
-    indicator = csr_matrix((np.ones(len(codes), np.float32), (codes, np.arange(len(codes)))), (groups, len(codes)))
-    return np.asarray(indicator @ values, dtype=np.float64)
+    """Return the sums of values (n, b) over the rows of each group, (groups, b), in double precision.
+
+    Those of a complement are differences of large sums: in single precision nothing would be left of a small one.
+    """
+    indicator = csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))), (groups, len(codes)))
+    return np.asarray(indicator @ values)
 
 
 def _calibration(inside: Members, outside: Members) -> Block:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from clinflu.analysis.why.measures import patients_of, variance_of_mean
+from clinflu.analysis.why.measures import error_of_difference, patients_of
 from clinflu.analysis.why.members import Sides
 from clinflu.data.arrays import Rows, Vector
 from clinflu.influence.removal import sum_by_patient
@@ -91,7 +91,7 @@ def p_of_level(surprise: Vector, patients: Rows) -> float:
 
 
 def _p_of_total(sides: Sides, difference: float) -> float:
-    study, variance = sides.study, 0.0
-    for rows in (sides.group, sides.rest):
-        variance += variance_of_mean(row_loss(study.margins[rows], study.design.y[rows]), patients_of(study, rows))
-    return float(2.0 * ndtr(-abs(difference) / np.sqrt(variance)))
+    study, rows = sides.study, np.concatenate([sides.group, sides.rest])
+    loss = row_loss(study.margins[rows], study.design.y[rows])
+    error = error_of_difference(loss, np.arange(len(rows)) < len(sides.group), patients_of(study, rows))
+    return float(2.0 * ndtr(-abs(difference) / error))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from clinflu.data.arrays import Rows, Vector
+from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.influence.interval import jackknife_variance
 from clinflu.model.logistic import curvature, risk, row_loss
 from clinflu.model.metrics import auroc
@@ -94,6 +94,27 @@ def variance_of_mean(values: Vector, patients: Rows) -> float:
     Liang & Zeger (1986), doi:10.1093/biomet/73.1.13.
     """
     return jackknife_variance((values - values.mean()) / len(values), patients)
+
+
+def error_of_difference(values: Vector, inside: Flags, patients: Rows) -> float:
+    r"""Return the standard error of the mean inside minus the mean outside; NaN where a side is empty.
+
+    Patients are the unit, also where one has encounters on both sides: the terms of :func:`variance_of_mean`, those
+    outside with the other sign, are summed by patient before they are squared.
+
+    Parameters
+    ----------
+    values : (n,)
+    inside : (n,) bool
+    patients : (n,) int
+        Code of the patient of each, 0 to C - 1.
+    """
+    if not inside.any() or inside.all():
+        return np.nan
+    moves = np.empty(len(values))
+    for side, sign in ((inside, 1.0), (~inside, -1.0)):
+        moves[side] = sign * (values[side] - values[side].mean()) / side.sum()
+    return float(np.sqrt(jackknife_variance(moves, patients)))
 
 
 def patients_of(study: Study, rows: Rows) -> Rows:

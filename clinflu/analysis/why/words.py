@@ -47,14 +47,14 @@ def finding(excess: Excess, groups: TrainingGroups) -> Found:
     """Return what the refits say.
 
     ``"confirmed"``: without a training group the mean loss falls, with an interval below 0, or a level that is wrong
-    beyond chance comes nearer to what happened as the mean risk moves beyond chance; and so it is on the encounters
-    left aside, which chose nothing. ``"not confirmed"``: only on the encounters judged, where the best of many was
-    chosen. ``"unexplained"``: neither. ``"not worse"``: there is nothing to explain.
+    beyond chance comes nearer to what happened as the mean risk moves beyond chance; and so it is of the first such
+    group on the encounters left aside, which chose nothing. ``"not confirmed"``: only on the encounters judged, where
+    the best of many was chosen. ``"unexplained"``: neither. ``"not worse"``: there is nothing to explain.
     """
     by_loss = [one for one in groups.harmful if _falls(one.refit.group)]
     by_level = [one for one in groups.harmful if excess.p_level < RARE_BY_CHANCE and _levels(one.refit.group)]
-    sure_loss = [one for one in by_loss if _falls(one.refit.check)]
-    sure_level = [one for one in by_level if _nearer(one.refit.check)]
+    sure_loss = [one for one in by_loss[:1] if _falls(one.refit.check)]
+    sure_level = [one for one in by_level[:1] if _levels(one.refit.check)]
     if sure_loss or sure_level:
         return Found(CONFIRMED, (sure_loss or sure_level)[0], by_level=not sure_loss)
     if not fails(excess):
@@ -90,11 +90,11 @@ def told(label: str, options: WhyOptions, excess: Excess, support: str, groups: 
 
 def helped(remedies: tuple[Remedy, ...]) -> str:
     """Say which way to train lowers the group's mean loss beyond chance, on the encounters left aside too."""
-    tried = [one for one in remedies if one.kind != "harmful_left_out"]
-    sure = [one for one in tried if _falls(one.consequence.group) and _falls(one.consequence.check)]
-    if not sure:
+    tried = [one for one in remedies if one.kind not in ("harmful_left_out", "recalibrated")]  # no interval of these
+    falling = [one for one in tried if _falls(one.consequence.group)]
+    best = min(falling, key=lambda one: one.consequence.loss_change, default=None)
+    if best is None or not _falls(best.consequence.check):
         return "Nothing tried with its own training encounters lowers its loss beyond chance." if tried else ""
-    best = min(sure, key=lambda one: one.consequence.loss_change)
     loss, check, rest = (getattr(best.consequence, side)["log_loss"].change for side in ("group", "check", "rest"))
     return (
         f"What would help: {best.label[0].lower()}{best.label[1:]}. Refitted, its mean loss changes by {_signed(loss)} "
