@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from jupyter_core.utils import run_sync
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.web import GZipContentEncoding
 from traitlets import default
@@ -75,9 +74,16 @@ class Server(Voila):  # type: ignore[misc]
             shutil.rmtree(os.environ[PLACE_VARIABLE], ignore_errors=True)
 
     def stop(self) -> None:
-        """End the kernels, and then remove their folder: one that still starts writes into it."""
-        run_sync(self.kernel_manager.shutdown_all)()
+        """End the kernels, and then remove their folder."""
+        self.ioloop.run_sync(self._end_kernels)  # the loop in which they start
         shutil.rmtree(self.connection_dir, ignore_errors=True)
+
+    async def _end_kernels(self) -> None:
+        """End every kernel, once none is starting or ending: at one of these jupyter-server would give up."""
+        pending = self.kernel_manager._pending_kernels  # noqa: SLF001 -- nothing public tells
+        await asyncio.gather(*pending.values(), return_exceptions=True)
+        pending.clear()
+        await self.kernel_manager.shutdown_all()
 
     def _end_unless_child_of(self, parent: int) -> None:
         if os.getppid() != parent:
