@@ -64,7 +64,8 @@ def subgroup_report(
         made = document(material, stages)
         if not chosen.internal:  # before anything is there to be read
             shown_now = tuple(one.key for one in material.intersections)
-            Register.of_this_user().add(material.study.fingerprint, Exported(material.threshold, shown_now))
+            exported = Exported(material.threshold, shown_now)
+            Register.of_this_user().add(material.study.fingerprint, exported, material.before)
         return write_report(made, Path(out), formats=tuple(formats), progress=stages)
 
 

@@ -1,6 +1,7 @@
 """Two exports of one audit cannot be subtracted from each other."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_a_second_export_at_another_threshold_is_refused(register):
 def test_intersections_are_kept_in_the_order_in_which_they_were_shown(register):
     register.add("one", Exported(0.2, ("b*c",)))
     register.add("other", Exported(0.4, ("x*y",)))
-    register.add("one", Exported(0.2, ("a*b", "b*c")))
+    register.add("one", Exported(0.2, ("a*b", "b*c")), register.before("one", 0.2))
     assert register.before("one", 0.2) == ("b*c", "a*b")
     assert register.before("other", 0.4) == ("x*y",)
 
@@ -37,7 +38,8 @@ def test_intersections_are_kept_in_the_order_in_which_they_were_shown(register):
 def test_only_the_owner_can_read_it(register):
     register.add("one", Exported(0.2))
     assert stat.S_IMODE(register.path.stat().st_mode) == 0o600
-    assert [path.name for path in register.path.parent.iterdir()] == [register.path.name]
+    assert {path.name for path in register.path.parent.iterdir()} == {"exports.json", "exports.lock"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in register.path.parent.iterdir()} == {0o600}
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"one": {}}', '{"one": {"threshold": "x", "crossings": []}}'])
@@ -60,7 +62,30 @@ def test_a_kill_between_writing_and_naming_leaves_the_old_one(register, monkeypa
     register.add("one", Exported(0.2, ("a*b",)))
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        register.add("one", Exported(0.2, ("b*c",)))
+        register.add("one", Exported(0.2, ("b*c",)), ("a*b",))
     monkeypatch.undo()
     assert register.before("one", 0.2) == ("a*b",)
     assert register.path.exists()
+
+
+def test_of_two_exports_made_side_by_side_the_second_is_refused(register):
+    assert register.before("one", 0.2) == register.before("one", 0.3) == ()
+    register.add("one", Exported(0.2))
+    with pytest.raises(DataError, match=r"made at the threshold 0\.2;"):
+        register.add("one", Exported(0.3))
+    assert register.before("one", 0.2) == ()
+
+
+def test_what_another_export_showed_meanwhile_must_fit(register):
+    register.add("one", Exported(0.2, ("a*b",)), ())
+    with pytest.raises(DataError, match="made meanwhile"):
+        register.add("one", Exported(0.2, ("b*c",)), ())
+    register.add("one", Exported(0.2, ("a*b",)), ())  # the same one again
+    assert register.before("one", 0.2) == ("a*b",)
+
+
+def test_many_writers_lose_nothing(register):
+    names = [f"audit {number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: register.add(name, Exported(0.2, (name,))), names))
+    assert [register.before(name, 0.2) for name in names] == [(name,) for name in names]

@@ -1,17 +1,21 @@
 """What was exported of which audit before: two exports that differ could be subtracted from each other."""
 
+import fcntl
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from clinflu.errors import DataError, StoreError
-from clinflu.verdicts.private import is_there, make_folder
+from clinflu.verdicts.private import OWNER_ONLY_FILE, is_there, make_folder
 
 FILE = "exports.json"
 SAME = 1e-12
+LOCK_OPENED = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 UNUSABLE = "the register of exports ({}) cannot be read or written; make its folder yours"
 
 
@@ -70,20 +74,50 @@ class Register:
             )
         return found.crossings
 
-    def add(self, fingerprint: str, exported: Exported) -> None:
+    def add(self, fingerprint: str, exported: Exported, before: tuple[str, ...] = ()) -> None:
         """Keep what an export showed; nothing else in the register changes.
+
+        Parameters
+        ----------
+        fingerprint : str
+            Of the audit.
+        exported : Exported
+        before : tuple of str
+            What :meth:`before` said when the export was planned.
 
         Raises
         ------
+        DataError
+            Another export of this audit was made since: at another threshold, or of other intersections.
         StoreError
             The register cannot be written.
         """
-        known = self._read()
-        old = known.get(fingerprint, Exported(exported.threshold))
-        crossings = tuple(dict.fromkeys((*old.crossings, *exported.crossings)))
-        known[fingerprint] = Exported(exported.threshold, crossings)
+        with self._held():
+            known = self._read()
+            now = self.before(fingerprint, exported.threshold)
+            merged = tuple(dict.fromkeys((*before, *exported.crossings)))
+            if now not in (before, merged):
+                raise DataError("another export of this audit was made meanwhile, and both must fit; give it again")
+            known[fingerprint] = Exported(exported.threshold, merged)
+            self._write(known)
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Let no other export read and write meanwhile."""
         try:
             make_folder(self.path.parent)
+            lock = os.open(self.path.with_suffix(".lock"), LOCK_OPENED, OWNER_ONLY_FILE)
+        except OSError:
+            raise StoreError(UNUSABLE.format(self.path)) from None
+        try:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _write(self, known: dict[str, Exported]) -> None:
+        try:
             descriptor, place = tempfile.mkstemp(prefix=".clinflu-", dir=self.path.parent)
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 json.dump({name: asdict(one) for name, one in known.items()}, stream)
@@ -98,10 +132,7 @@ class Register:
             if not is_there(self.path):
                 return {}
             content: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
-            return {
-                name: Exported(float(one["threshold"]), tuple(map(str, one["crossings"])))
-                for name, one in content.items()
-            }
+            return {name: _exported(one) for name, one in content.items()}
         except OSError:
             raise StoreError(UNUSABLE.format(self.path)) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
