@@ -3,7 +3,7 @@
 import numpy as np
 
 from clinflu.analysis.groupings import BETWEEN, CROSS, Grouping
-from clinflu.analysis.subgroups import Subgroup, SubgroupTable
+from clinflu.analysis.subgroups import Estimate, Subgroup, SubgroupTable
 from clinflu.analysis.why import Members, Why, WhyOptions, whys
 from clinflu.analysis.why.words import helped, told
 from clinflu.audit import Audit
@@ -14,24 +14,40 @@ TOGETHER = (20, 50, 100)
 SIGNIFICANT = 0.05
 
 
-def explained_groups(table: SubgroupTable, most: int = MOST_EXPLAINED) -> tuple[Subgroup, ...]:
+def explained_groups(
+    table: SubgroupTable, compared: tuple[Grouping, ...], most: int | None = MOST_EXPLAINED
+) -> tuple[Subgroup, ...]:
     """Return the subgroups that the model fails beyond chance, single variables first, then by evidence.
 
-    Failing is a calibration that differs from everyone else's and is itself off, or a lower AUROC.
+    Failing is a calibration that differs from everyone else's and is itself off, or a lower AUROC. A group that is
+    part of one already there, or the same encounters under another name, is left out.
     """
+    by_key = {one.key: one for one in compared}
     failing = [(CROSS in one.variable, found, one) for one in table.groups for found in [_evidence(one)]]
     known = sorted((row for row in failing if row[1] <= SIGNIFICANT), key=lambda row: row[:2])
     chosen: list[Subgroup] = []
     for _, _, one in known:
-        if not any(_is_part(one, other) for other in chosen):
+        if not any(_is_part(one, other, by_key) for other in chosen):
             chosen.append(one)
     return tuple(chosen[:most])
 
 
-def _is_part(one: Subgroup, other: Subgroup) -> bool:
+def is_off(estimate: Estimate, ideal: float) -> bool:
+    """Return whether the interval of an estimate leaves out what it should be."""
+    return estimate.low > ideal or estimate.high < ideal
+
+
+def members_of(one: Subgroup, by_key: dict[str, Grouping]) -> Members:
+    """Return the encounters of a subgroup."""
+    found = by_key[one.variable]
+    return Members.of(found, found.levels.index(one.level))
+
+
+def _is_part(one: Subgroup, other: Subgroup, by_key: dict[str, Grouping]) -> bool:
     """Whether a subgroup is one that was chosen already under another name, or an intersection with it."""
-    crossed = other.variable in one.variable.split(CROSS) and other.level in one.level.split(BETWEEN)
-    return crossed or (one.encounters, one.events) == (other.encounters, other.events)
+    if other.variable in one.variable.split(CROSS) and other.level in one.level.split(BETWEEN):
+        return True
+    return np.array_equal(members_of(one, by_key).inside, members_of(other, by_key).inside)
 
 
 def _evidence(one: Subgroup) -> float:
@@ -39,7 +55,7 @@ def _evidence(one: Subgroup) -> float:
     found = [1.0]
     for name, ideal in (("calibration_intercept", 0.0), ("calibration_slope", 1.0)):
         estimate, difference = one.estimates[name], one.differences[name]
-        if estimate.low > ideal or estimate.high < ideal:
+        if is_off(estimate, ideal):
             found.append(difference.q)
     if one.differences["auroc"].value < 0:
         found.append(one.differences["auroc"].q)
@@ -51,10 +67,10 @@ def explain(
 ) -> tuple[Why, ...]:
     """Return why the model fails the groups that it fails most; training groups are levels of single variables."""
     by_key = {one.key: one for one in compared}
-    chosen = explained_groups(table)
+    chosen = explained_groups(table, compared)
     if not chosen or audit.study.trust.reasons:
         return ()
-    members = [Members.of(by_key[one.variable], by_key[one.variable].levels.index(one.level)) for one in chosen]
+    members = [members_of(one, by_key) for one in chosen]
     by = tuple(one for one in compared if CROSS not in one.key)
     options = WhyOptions(threshold=threshold, strongest=0, together=TOGETHER)
     return whys(audit.study, members, by=by, options=options, progress=progress)

@@ -129,7 +129,7 @@ def test_no_coefficient_of_a_level_with_few_events_is_shown(sections, simulated_
 
 
 def test_the_explained_groups_fail_beyond_chance(internal):
-    for one in explained_groups(internal.table, 50):
+    for one in explained_groups(internal.table, internal.compared, most=None):
         worse = one.differences["auroc"].value < 0 and one.differences["auroc"].q <= 0.05
         off = min(one.differences[name].q for name in ("calibration_intercept", "calibration_slope")) <= 0.05
         assert worse or off

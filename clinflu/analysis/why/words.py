@@ -139,7 +139,7 @@ def _found(found: Found, excess: Excess, groups: TrainingGroups, options: WhyOpt
         yield f"{what} {one.name}. {_refit(one)}."
         yield _checked(found, one, options)
     if found.kind != CONFIRMED:
-        yield _rest_of_it(excess)
+        yield rest_of_it(excess)
 
 
 def _refit(one: TrainingGroup) -> str:
@@ -163,7 +163,7 @@ def _checked(found: Found, one: TrainingGroup, options: WhyOptions) -> str:
     return f"Its {aside} encounters, which were not used to choose it, {says}: {shown}."
 
 
-def _rest_of_it(excess: Excess) -> str:
+def rest_of_it(excess: Excess) -> str:
     """Say what else there is to the loss of a group that no training group explains."""
     if excess.total > 0 and excess.difficulty >= excess.total / 2:
         return (

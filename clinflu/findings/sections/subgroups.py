@@ -9,12 +9,12 @@ import numpy as np
 from clinflu.analysis.subgroups import MEASURES, Subgroup
 from clinflu.figures.forest import forest_spec
 from clinflu.findings.document import Chart, Column, Kind, Part, Section, Table, Words, with_interval
+from clinflu.findings.explained import SIGNIFICANT
 from clinflu.findings.material import WITHHELD, Material
 from clinflu.findings.titles import TITLES
 
 KEY = "subgroups"
 EVERYONE = "Everyone"
-SIGNIFICANT = 0.05
 TABLES = {
     "subgroup_outcomes": ("What happened and what was predicted", ("event_rate", "mean_risk", "oe")),
     "subgroup_fit": (

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from clinflu.analysis.slices import WeakSubgroup
 from clinflu.analysis.subgroups import MEASURES, Subgroup
 from clinflu.analysis.why import Why
-from clinflu.analysis.why.words import finding
+from clinflu.analysis.why.words import finding, rest_of_it
 from clinflu.findings.document import Section, Words
-from clinflu.findings.explained import explained_groups
+from clinflu.findings.explained import SIGNIFICANT, explained_groups, is_off
 from clinflu.findings.material import NOT_JUDGED, Material
 from clinflu.findings.titles import TITLES
 
@@ -74,7 +75,7 @@ def _alerts(material: Material, everyone: Subgroup) -> Iterator[str]:
 
 
 def _failing(material: Material) -> Iterator[str]:
-    count, failing = len(material.table.groups), explained_groups(material.table, len(material.table.groups))
+    count, failing = len(material.table.groups), explained_groups(material.table, material.compared, most=None)
     if not failing:
         yield (
             f"Of {count:,} subgroups none is predicted worse than everyone else beyond chance, once it is counted "
@@ -83,56 +84,75 @@ def _failing(material: Material) -> Iterator[str]:
         return
     names = "; ".join(f"{one.label}: {one.level} ({_how(one)})" for one in failing[:NAMED])
     more = f"; {len(failing) - NAMED} more are in the section on subgroups" if len(failing) > NAMED else ""
+    are = "is" if len(failing) == 1 else "are"
     yield (
-        f"Of {count:,} subgroups {len(failing)} are predicted worse than everyone else beyond chance, the surest "
-        f"first: {names}{more}."
+        f"Of {count:,} subgroups {len(failing)} {are} predicted worse than everyone else beyond chance, without those "
+        f"that are only a part of such a one: {names}{more}."
     )
 
 
 def _weak(material: Material) -> Iterator[str]:
-    confirmed = len(material.weak.confirmed)
+    confirmed = material.weak.confirmed
     if confirmed:
+        groups = "1 group" if len(confirmed) == 1 else f"{len(confirmed):,} groups"
         yield (
-            f"A search over combinations of variables found {confirmed} groups whose prediction error is larger than "
-            "that of everyone else on other patients too; mostly because their risks are high, not because they are "
-            "wrong."
+            f"A search over combinations of variables found {groups} with a larger prediction error than everyone "
+            f"else, on other patients too. {_of_their_risks(confirmed)}"
         )
+
+
+def _of_their_risks(confirmed: tuple[WeakSubgroup, ...]) -> str:
+    """Say for how many weak subgroups most of the error is more than their own risks let expect."""
+    wrong = sum(one.confirm.beyond_risk > one.confirm.excess_loss / 2 for one in confirmed)
+    high = "their risks are nearer to 50 % than those of others, and such patients are harder to predict"
+    if not wrong:
+        return f"Most of it is because {high}, not because the risks are wrong."
+    if wrong == len(confirmed):
+        return "Most of it is more error than their own risks let expect: those risks are wrong."
+    return f"In {wrong:,} most of it is more than their own risks let expect; in the others {high}."
 
 
 def _why(why: Why) -> str:
     """Return in plain words what the refits say of a group that the model fails."""
-    found = finding(why.excess, why.groups).group
-    group = found.name if found else ""
-    kept = "a model refitted without them predicts it better, also on patients who chose nothing of this"
+    found = finding(why.excess, why.groups)
+    group = found.group.name if found.group else ""
+    better = "brings its risks nearer to what happened" if found.by_level else "predicts it better"
     said = {
-        "confirmed": f"part of it comes from how the model was taught: the training patients of {group}; {kept}",
+        "confirmed": (
+            f"part of it comes from how the model was taught: the training patients of {group}; a model refitted "
+            f"without them {better}, also on patients who chose nothing of this."
+        ),
         "not confirmed": (
-            f"leaving out the training patients of {group} helps where it was tried, but not on patients set aside: "
-            "it may be chance"
+            f"a model refitted without the training patients of {group} {better} where it was tried, but not on "
+            "patients set aside: it may be chance."
         ),
         "unexplained": (
             f"no group of training patients explains it: leaving out one of {why.groups.searched:,} changes nothing "
-            "beyond chance. Its patients are harder to predict from what is recorded"
+            f"beyond chance. {rest_of_it(why.excess)}"
         ),
-        "not worse": "on the whole it is predicted no worse than others, beyond chance",
+        "not worse": "on the whole it is predicted no worse than others, beyond chance.",
     }
-    return f"Why {why.label}: {said[why.finding]}."
+    return f"Why {why.label}: {said[why.finding]}"
 
 
 def _how(one: Subgroup) -> str:
     """Return in words how the model fails a subgroup."""
     ratio, auroc, gap = one.estimates["oe"], one.estimates["auroc"], one.differences["auroc"]
     said = []
-    if not ratio.withheld and not ratio.low <= 1.0 <= ratio.high:
+    if is_off(ratio, 1.0):
         said.append(f"risks too {'low' if ratio.value > 1 else 'high'}: O:E {ratio.value:.2f}")
-    if gap.q <= 0.05 and gap.value < 0:
+    if gap.q <= SIGNIFICANT and gap.value < 0:
         said.append(f"AUROC {auroc.value:.2f}, {-gap.value:.2f} below everyone else")
-    slope = one.estimates["calibration_slope"]
-    if not said:
-        said.append(
-            f"calibration slope {slope.value:.2f}: its risks are too {'extreme' if slope.value < 1 else 'alike'}"
-        )
-    return ", ".join(said)
+    return ", ".join(said or _miscalibrated(one))
+
+
+def _miscalibrated(one: Subgroup) -> Iterator[str]:
+    intercept, slope = one.estimates["calibration_intercept"], one.estimates["calibration_slope"]
+    if is_off(intercept, 0.0):
+        level = "low" if intercept.value > 0 else "high"
+        yield f"calibration intercept {intercept.value:+.2f}: its risks are too {level}"
+    if is_off(slope, 1.0):
+        yield f"calibration slope {slope.value:.2f}: its risks are too {'extreme' if slope.value < 1 else 'alike'}"
 
 
 def _interval(one: Subgroup, name: str) -> str:
