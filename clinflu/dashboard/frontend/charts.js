@@ -80,6 +80,7 @@ class Charts {
     held.chart.setAttribute("aria-label", description ?? "");
     if (held.figure === figure) return;
     held.figure = figure;
+    held.chart.style.height = `${JSON.parse(figure).layout.height}px`;  // at once: whoever is led here would be pushed on
     this.draw(held);
   }
 
@@ -88,12 +89,11 @@ class Charts {
     held.chart.style.visibility = "hidden";
     delete held.chart.dataset.drawn;
     held.waiting = !held.chart.offsetWidth;
-    if (held.waiting) return;  // not in the page yet, or under a closed fold: it is drawn once it has a place
+    if (held.waiting) return this.lookAgain(held);  // not in the page yet, or under a closed fold
     try {
       const Plotly = await plotly();
       if (held.figure !== wanted) return;
       const { data, layout } = withRoom(JSON.parse(this.inTheme(wanted)));
-      held.chart.style.height = `${layout.height}px`;
       await Plotly.react(held.chart, data, layout, this.config);
       if (held.figure !== wanted) return;
       held.failed.hidden = true;
@@ -102,6 +102,12 @@ class Charts {
     } catch {
       held.failed.hidden = held.figure !== wanted;
     }
+  }
+
+  // Told of its size anew, even where it comes back within one frame as large as it was.
+  lookAgain({ chart }) {
+    this.watch.unobserve(chart.parentElement);
+    this.watch.observe(chart.parentElement);
   }
 
   inTheme(figure) {
@@ -116,7 +122,7 @@ class Charts {
     const held = this.figures.get(element);
     if (!held?.chart.offsetWidth) return;
     if (held.waiting) this.draw(held);
-    else if (held.chart.data) plotlyHere().Plots.resize(held.chart);
+    else if (held.chart.data) plotlyHere()?.Plots.resize(held.chart);
   }
 
   leave(root) {
