@@ -55,6 +55,16 @@ class Study:
     encoder: Encoder | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_adopted(self) -> bool:
+        """Whether the model came with its own columns."""
+        return self.encoder is None
+
+    @cached_property
+    def judges_its_teachers(self) -> bool:
+        """Whether audited encounters also taught the model, as where it was fitted on all rows before it came."""
+        return bool(np.intersect1d(self.split.train, self.split.audited).size)
+
     def __repr__(self) -> str:
         provenance, split = self.cohort.provenance, self.split
         simulated = " (SIMULATED patients)" if provenance.simulated else ""

@@ -28,6 +28,10 @@ from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
 WITHHELD = "withheld"
+TEACHERS = (
+    "The model was fitted on all of these encounters before it came here, so it is judged on patients that taught it, "
+    "and nothing is confirmed on others: every figure flatters it."
+)
 NOT_JUDGED = (
     "Withheld: so few had the event, or the model gives so few different risks, that its figures would let small "
     "counts be worked out. An internal report shows them."

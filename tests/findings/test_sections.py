@@ -5,7 +5,11 @@ import json
 import numpy as np
 import pytest
 from findings.random_cohorts import random_audit
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from clinflu import Audit
 from clinflu.analysis.subgroups import MEASURES, Bootstrap
 from clinflu.data.cohort import Exclusion
 from clinflu.errors import DataError
@@ -181,3 +185,21 @@ def test_intervals_from_few_draws_are_called_rough(simulated_audit, draws, rough
     said = " ".join(limits.section(material).parts[0].paragraphs)
     assert ("are rough" in said) is rough
     assert (f"{draws:,} draws of patients" in said) is rough
+
+
+@pytest.mark.parametrize("rows", ["training", "all"])
+def test_an_adopted_model_is_described_as_it_is(simulated_audit, rows):
+    cohort = simulated_audit.cohort
+    frame, outcome = cohort.frame[["time_in_hospital", "number_inpatient"]], cohort.outcome.to_numpy()
+    chosen = simulated_audit.train_rows if rows == "training" else slice(None)
+    final = LogisticRegression(C=1.0, class_weight="balanced", solver="newton-cholesky", tol=1e-12)
+    audit = Audit.adopt(cohort, make_pipeline(StandardScaler(), final).fit(frame.iloc[chosen], outcome[chosen]))
+    assert audit.adoption.rows == rows
+    material = Material(audit, Options(("gender",), bootstrap=QUICK))
+    said = json.dumps(
+        [part.paragraphs for key in SECTIONS for part in SECTIONS[key](material).parts if isinstance(part, Words)]
+    )
+    assert "No class was weighted" not in said
+    assert "Categories enter as one column" not in said
+    assert ("that it had not seen" in said) is (rows == "training")
+    assert ("every figure flatters it" in said) is (rows == "all")

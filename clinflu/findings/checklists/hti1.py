@@ -145,7 +145,7 @@ MEASURES = (
         "Measures of performance",
         "Validity in test data from the source of the training data.",
         "performance",
-        "Every measure with its interval, on audited patients that the model had not seen.",
+        "Every measure with its interval, and whether the patients on whom it was judged taught the model.",
     ),
     Item(
         "(7)(ii)",

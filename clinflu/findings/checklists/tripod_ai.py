@@ -171,14 +171,14 @@ METHODS = (
         "Analysis",
         "How the data were used, and how they were divided.",
         "method",
-        "Patients were divided at random into training, audited and confirming ones.",
+        "How patients were divided into training, audited and confirming ones.",
     ),
     Item(
         "12b",
         "Analysis",
         "How predictors entered: functional form, scale, transformation.",
         "model",
-        "Categories as one column a level, numbers standardised by the training encounters, which counts by their log.",
+        "How categories, numbers and missing values enter, and which counts by their log.",
         "For a model that was adopted, its own preparation.",
     ),
     Item(
@@ -186,7 +186,7 @@ METHODS = (
         "Analysis",
         "The type of model, why, every step of building it, tuning, and internal validation.",
         "method",
-        "Penalised logistic regression with the penalty as given, validated on patients that it had not seen.",
+        "Penalised logistic regression with the penalty as given, and on whom it was judged.",
         "Why this type and this penalty; for a model that was adopted, how it was built and tuned.",
     ),
     Item(
@@ -224,7 +224,7 @@ METHODS = (
         "Class imbalance",
         "Any method against imbalance, why, and how the model was recalibrated after it.",
         "method",
-        "No class was weighted, and none resampled.",
+        "Whether classes were weighted or resampled here.",
         "What was done for a model that was adopted.",
     ),
     Item(

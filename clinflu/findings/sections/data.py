@@ -5,10 +5,14 @@ from clinflu.data.cohort import Exclusion
 from clinflu.figures.flowchart import flowchart_spec
 from clinflu.findings.disclosure import is_small
 from clinflu.findings.document import Chart, Column, Section, Table, Words
-from clinflu.findings.material import WITHHELD, Material
+from clinflu.findings.material import TEACHERS, WITHHELD, Material
 from clinflu.findings.titles import TITLES
 
 KEY = "data"
+DIVIDED = (
+    "Patients, never encounters, were divided at random: 60 % taught the model, 20 % are audited here, and 20 % were "
+    "kept to confirm what the audit found. No patient is in two parts."
+)
 PARTS = {"train": "training", "audited": "audited", "confirm": "confirming"}
 
 
@@ -22,10 +26,7 @@ def section(material: Material) -> Section:
                 f"Source: {provenance.source}, read by the loader {provenance.loader}. An encounter is a stay in "
                 f"hospital; the outcome is whether the patient was {material.study.cohort.schema.outcome_label}."
             ),
-            (
-                "Patients, never encounters, were divided at random: 60 % taught the model, 20 % are audited here, "
-                "and 20 % were kept to confirm what the audit found. No patient is in two parts."
-            ),
+            TEACHERS if material.study.judges_its_teachers else DIVIDED,
         )
     )
     chart = Chart(

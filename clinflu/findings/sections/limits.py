@@ -2,7 +2,7 @@
 
 from clinflu.analysis.subgroups.measures import FEWEST_OF_A_CLASS, FEWEST_PATIENTS
 from clinflu.findings.document import Section, Words
-from clinflu.findings.material import Material
+from clinflu.findings.material import TEACHERS, Material
 from clinflu.findings.titles import TITLES
 
 KEY = "limits"
@@ -35,6 +35,8 @@ def section(material: Material) -> Section:
     ]
     if material.may_be_counted and everyone.events < FEW_EVENTS:
         said.insert(0, f"Only {everyone.events} audited encounters had the event: every figure here is uncertain.")
+    if material.study.judges_its_teachers:
+        said[0] = TEACHERS
     draws = material.options.bootstrap.replicates
     if draws < USUAL_DRAWS:
         said.insert(

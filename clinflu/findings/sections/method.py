@@ -1,19 +1,23 @@
 """Section: how every figure was made."""
 
 from clinflu.findings.document import Section, Words
-from clinflu.findings.material import Material
+from clinflu.findings.material import TEACHERS, Material
 from clinflu.findings.titles import TITLES
+from clinflu.study import Study
 
 KEY = "method"
+SPLIT = "Split: by patient at random, 60 % training, 20 % audited, 20 % confirming."
+FITTED = (
+    "penalised logistic regression, fitted by Newton's method until the step still to go is under 1e-10 in every "
+    "coefficient and the mean gradient under 1e-12."
+)
+OWN = f"Model: {FITTED} No class was weighted, and none resampled."
+LEARNED = " Levels and scales are learned on the training rows and stay as they are in every refit."
+ADOPTED = (
+    f"Model: the hospital's own, checked against its refit with its own columns, penalty and class weights: {FITTED} "
+    "How it was built before, and whether any class was resampled, is not known here."
+)
 ALWAYS = (
-    (
-        "Split: by patient at random, 60 % training, 20 % audited, 20 % confirming; levels and scales are learned on "
-        "the training rows and stay as they are in every refit."
-    ),
-    (
-        "Model: penalised logistic regression, fitted by Newton's method until the step still to go is under 1e-10 "
-        "in every coefficient and the mean gradient under 1e-12. No class was weighted, and none resampled."
-    ),
     (
         "Proportions: Wilson (1927) on counts divided by the design effect of the patients (Dean & Pagano 2015). "
         "AUROC: DeLong et al. (1988) where no patient is there twice. Everything else: a bootstrap that draws "
@@ -51,5 +55,12 @@ EXPORT = (
 
 def section(material: Material) -> Section:
     """Return the section."""
-    said = ALWAYS if material.internal else (*ALWAYS, EXPORT)
+    said = (*_fitted(material.study), *ALWAYS, *(() if material.internal else (EXPORT,)))
     return Section(KEY, TITLES[KEY], (Words(said, listed=True),))
+
+
+def _fitted(study: Study) -> tuple[str, str]:
+    """Say how the rows were divided and the model was fitted."""
+    if study.is_adopted:
+        return (TEACHERS if study.judges_its_teachers else SPLIT, ADOPTED)
+    return (SPLIT + LEARNED, OWN)

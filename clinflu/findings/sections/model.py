@@ -10,6 +10,11 @@ from clinflu.findings.titles import TITLES
 
 KEY = "model"
 LEVEL = "level"
+PREPARED = (
+    "Categories enter as one column a level, numbers standardised by the training encounters; a missing value is a "
+    "level of its own, or the training mean."
+)
+GIVEN = "The columns are those of the model as it was given, prepared by itself."
 NOTE = (
     "Odds ratios per unit or against the reference level, 95 % intervals by infinitesimal jackknife over patients or "
     "by the model, whichever is wider; of a penalised fit they describe sampling alone, not the shrinkage."
@@ -26,9 +31,7 @@ def section(material: Material) -> Section:
         (
             f"Logistic regression for the risk of being {schema.outcome_label}, fitted to {len(study.split.train):,} "
             f"training encounters: {len(schema.features)} recorded variables in {len(study.design.columns)} columns, "
-            f"L2 penalty {penalty:g} on the summed loss, the intercept free. Categories enter as one column a level, "
-            "numbers standardised by the training encounters; a missing value is a level of its own, or the training "
-            "mean."
+            f"L2 penalty {penalty:g} on the summed loss, the intercept free. {GIVEN if study.is_adopted else PREPARED}"
         ),
         f"It alerts from a predicted risk of {100 * material.threshold:.1f} %"
         + (", the 90th percentile of the training risks." if material.options.threshold is None else "."),
@@ -43,7 +46,7 @@ def section(material: Material) -> Section:
 def _by_log(material: Material) -> str:
     """Say which counts enter by their logarithm."""
     counts = [spec.label for spec in material.study.cohort.schema.features if spec.log1p]
-    if not counts or material.study.encoder is None:
+    if not counts or material.study.is_adopted:
         return ""
     return f"These counts enter as log(1 + count): {'; '.join(counts)}."
 

@@ -11,12 +11,13 @@ from clinflu.findings.titles import TITLES
 KEY = "performance"
 THRESHOLD_DIGITS = 4
 SAID = (
-    "On {encounters:,} audited encounters{events}, none of whose patients taught the model. Intervals are of sampling "
-    "other patients to audit, patients as the unit: Wilson's for shares of counts, otherwise from a bootstrap "
-    "that draws patients ({replicates:,} times, seed {seed})."
+    "On {encounters:,} audited encounters{events}, {whose} taught the model. Intervals are of sampling other patients "
+    "to audit, patients as the unit: Wilson's for shares of counts, DeLong's for the AUROC where no patient is there "
+    "twice, otherwise from a bootstrap that draws patients ({replicates:,} times, seed {seed})."
 )
 COMPARED_NOTE = (
-    "Intervals by infinitesimal jackknife over patients; differences are paired. Scores marked ~ are approximate: what "
+    "Intervals by infinitesimal jackknife over patients, that of this model's AUROC as in the table above; differences "
+    "are paired. Scores marked ~ are approximate: what "
     "they lack stands under the decision curves."
 )
 
@@ -26,7 +27,8 @@ def section(material: Material) -> Section:
     everyone, bootstrap = material.table.everyone, material.options.bootstrap
     events = f", {everyone.events:,} with the event" if material.may_be_counted else ""
     drawn = {"replicates": bootstrap.replicates, "seed": bootstrap.seed}
-    words = Words((SAID.format(encounters=everyone.encounters, events=events, **drawn),))
+    whose = "whose patients also" if material.study.judges_its_teachers else "none of whose patients"
+    words = Words((SAID.format(encounters=everyone.encounters, events=events, whose=whose, **drawn),))
     parts: list[Part] = [words, _overall(material)]
     if material.may_be_judged:
         parts += _curves(material)

@@ -8,7 +8,7 @@ from clinflu.analysis.why import Why
 from clinflu.analysis.why.words import finding, rest_of_it
 from clinflu.findings.document import Section, Words
 from clinflu.findings.explained import SIGNIFICANT, explained_groups, is_off
-from clinflu.findings.material import NOT_JUDGED, Material
+from clinflu.findings.material import NOT_JUDGED, TEACHERS, Material
 from clinflu.findings.titles import TITLES
 
 KEY = "summary"
@@ -26,12 +26,15 @@ def _said(material: Material) -> Iterator[str]:
     study, everyone = material.study, material.table.everyone
     if study.cohort.provenance.simulated:
         yield "These patients are SIMULATED: nobody here is real, and nothing here may guide care."
+    if study.judges_its_teachers:
+        yield TEACHERS
     if not material.may_be_counted:
         yield "So few encounters had the event, or were alerted to, that nothing may be counted here."
         return
+    whose = "that taught it" if study.judges_its_teachers else "that it had not seen"
     yield (
         f"The model predicts whether a patient will be {study.cohort.schema.outcome_label}. It was judged on "
-        f"{everyone.encounters:,} encounters of patients that it had not seen; {everyone.events:,} of them "
+        f"{everyone.encounters:,} encounters of patients {whose}; {everyone.events:,} of them "
         f"({_percent(everyone.events / everyone.encounters)}) had the event."
     )
     if not material.may_be_judged:
