@@ -111,9 +111,14 @@ class Study:
     @cached_property
     def train(self) -> TrainingRows:
         """The model at its training rows."""
-        rows = self.split.train
+        rows, design = self.split.train, self.design
+        return TrainingRows(self.model, design.x[rows], design.y[rows], design.weights[rows], self.patients_of(rows))
+
+    def patients_of(self, rows: Rows) -> Rows:
+        """Return a code of the patient of each of these rows, (n,), from 0 in the order in which they come."""
         codes, _ = pd.factorize(self.design.patient_ids[rows])
-        return TrainingRows(self.model, self.design.x[rows], self.design.y[rows], self.design.weights[rows], codes)
+        found: Rows = codes.astype(np.intp)
+        return found
 
     @cached_property
     def fingerprint(self) -> str:

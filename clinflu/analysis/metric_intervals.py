@@ -178,7 +178,7 @@ def _intervals(
 ) -> tuple[MetricInterval, ...]:
     if not len(rows):
         raise DataError("there are no encounters to judge; give at least one row")
-    patients, _ = pd.factorize(study.design.patient_ids[rows])
+    patients = study.patients_of(rows)
     at = Audited(study.margins[rows], study.design.y[rows], patients, threshold)
     taught = bool(np.isin(rows, study.split.train).any())
     return tuple(_interval(name, at, study.design.x[rows], sampling, level, taught=taught) for name in METRICS)
@@ -200,7 +200,7 @@ def _interval(name: str, at: Audited, x: Matrix, sampling: Sampling, level: floa
         return replace(shell, value=linear.value, withheld="all of these encounters have the same risk")
     audited = float(np.sqrt(jackknife_variance(linear.per_encounter, at.patients)))
     total = float(np.hypot(training, audited))
-    low, high = _bounds(metric.scale, linear.value, _reach(level) * total)
+    low, high = bounds(metric.scale, linear.value, _reach(level) * total)
     return MetricInterval(name, metric.label, level, linear.value, training, audited, total, low, high)
 
 
@@ -229,7 +229,8 @@ def _no_interval(metric: Metric, at: Audited, value: float, *, taught: bool) -> 
     return next((reason for reason, holds in reasons.items() if holds), "")
 
 
-def _bounds(scale: str, value: float, reach: float) -> tuple[float, float]:
+def bounds(scale: str, value: float, reach: float) -> tuple[float, float]:
+    """Return the ends of an interval that is symmetric on a scale; ``reach`` is half its width on the value's own."""
     if scale == "share":
         half = reach / (value * (1.0 - value))
         return float(expit(logit(value) - half)), float(expit(logit(value) + half))

@@ -33,6 +33,8 @@ def thresholds_spec(
     data = []
     for place, (key, name) in enumerate(MEASURES.items()):
         points = known(ordered, key)
+        if not points:
+            continue
         x, y = ([one[what] for one in points] for what in ("threshold", key))
         told = [
             f"from {100 * at:.1f} % up: {name.split(':')[0]} {100 * share:.1f} %"

@@ -17,6 +17,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from clinflu.analysis.groupings import Grouping, groupings
+from clinflu.analysis.metric_intervals import FEWEST_OF_A_CLASS, FEWEST_PATIENTS
 from clinflu.analysis.subgroups import MEASURES, Bootstrap, subgroup_table, subgroups
 from clinflu.analysis.subgroups.intervals import (
     AT_THE_END,
@@ -29,7 +30,6 @@ from clinflu.analysis.subgroups.intervals import (
     interval,
 )
 from clinflu.analysis.subgroups.judged import Judged, Members
-from clinflu.analysis.subgroups.measures import FEWEST_OF_A_CLASS, FEWEST_PATIENTS
 from clinflu.analysis.subgroups.replicates import BLOCK, Partition, drawn, replicated
 from clinflu.analysis.subgroups.table import EVERYONE, NO_COMPLEMENT, NO_VALUE
 from clinflu.errors import Cancelled, DataError

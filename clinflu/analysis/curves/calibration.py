@@ -21,10 +21,6 @@ POINTS = 50
 SHOWN_PERCENTILES = (1.0, 99.0)
 DIGITS = 4
 MOST_STEPS, TOLERANCE = 100, 1e-10
-CURVE_METHOD = (
-    "logistic recalibration on a restricted cubic spline of the log-odds of the risk, knots at Harrell's quantiles; "
-    "95 % band by point, by the covariance clustered by patient or that of the model with its design effect if wider"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,8 +244,7 @@ def _optimum(x: Matrix, y: Vector) -> Vector:
 def _errors(basis: Matrix, fit: Any) -> Vector:
     """Return the standard error at each point: clustered by patient, or of the model with its design effect if wider.
 
-    The sandwich alone knows too little where few events are: simulated, its 95 % band covered 89 to 92 % at the lowest
-    risks with 170 events, the wider of the two 95 to 96 %.
+    The sandwich alone is too narrow where few events are; the tests simulate what the wider of the two covers.
     """
     clustered, model = fit.cov_params(), fit.normalized_cov_params
     effect = max(1.0, float(np.trace(np.linalg.pinv(model) @ clustered)) / len(model))

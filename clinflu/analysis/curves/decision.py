@@ -13,7 +13,6 @@ from clinflu.data.arrays import Matrix, Vector
 from clinflu.errors import DataError
 
 ALL, NONE = "Treat all", "Treat none"
-DEFAULT_RANGE = (0.02, 0.40)
 DEFAULT_THRESHOLDS = np.arange(2, 41) / 100.0
 PER = 1000
 METHOD = (

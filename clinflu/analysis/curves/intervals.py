@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit, logit, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 from statsmodels.stats.proportion import proportion_confint
 
 from clinflu.analysis.curves.sample import Sample
+from clinflu.analysis.metric_intervals import bounds
 from clinflu.data.arrays import Vector
 from clinflu.influence.interval import jackknife_variance
 
@@ -54,13 +55,7 @@ def around(value: float, standard_error: float, sample: Sample, scale: Scale, le
     inside = {"share": 0.0 < value < 1.0, "positive": value > 0.0, "difference": True}[scale]
     if sample.withheld or not inside or not np.isfinite(standard_error):
         return Estimate(value)
-    reach = float(ndtri(0.5 + level / 2)) * standard_error
-    if scale == "share":
-        half = reach / (value * (1.0 - value))
-        return Estimate(value, float(expit(logit(value) - half)), float(expit(logit(value) + half)))
-    if scale == "positive":
-        return Estimate(value, value * float(np.exp(-reach / value)), value * float(np.exp(reach / value)))
-    return Estimate(value, value - reach, value + reach)
+    return Estimate(value, *bounds(scale, value, float(ndtri(0.5 + level / 2)) * standard_error))
 
 
 def difference(names: tuple[str, str], value: float, terms: Vector, sample: Sample, level: float = LEVEL) -> Difference:

@@ -12,7 +12,7 @@ from clinflu.analysis.groupings import Grouping, grouping, known_groupings
 from clinflu.analysis.slices.items import CRITERIA, Condition, Criterion, Items, errors, expected_loss
 from clinflu.analysis.slices.listing import Choice, listed_apart
 from clinflu.analysis.slices.search import Counted, Limits
-from clinflu.analysis.why.measures import error_of_difference, patients_of
+from clinflu.analysis.why.measures import error_of_difference
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.asking import check_count, check_number
 from clinflu.errors import DataError
@@ -197,7 +197,7 @@ def weak_subgroups(
     chosen = tuple(grouping(study, key) for key in keys) if groupings is None else groupings
     least = asked.min_support or max(FEWEST, round(FEWEST_SHARE * len(rows)))
     items = Items.of(chosen, rows, least)
-    choice = Choice(items, patients_of(study, rows), asked.min_patients, asked.shown)
+    choice = Choice(items, study.patients_of(rows), asked.min_patients, asked.shown)
     limits = Limits(least, float(least), asked.most_variables)
     listed, counted = listed_apart(choice, errors(study, rows, asked.criterion), limits, progress)
     picked = sorted((one for level in listed for one in level.picked), key=lambda one: -one[1])
@@ -222,7 +222,7 @@ def _tested(
     sides = [_side(study, rows, inside[rows], options.criterion) for rows in (study.split.audited, study.split.confirm)]
     rows = study.split.confirm
     value = errors(study, rows, options.criterion)
-    error = error_of_difference(value, inside[rows], patients_of(study, rows))
+    error = error_of_difference(value, inside[rows], study.patients_of(rows))
     enough = sides[1].patients >= options.min_patients and error > 0
     freedom = sides[1].patients - 1
     reach = float(stdtrit(freedom, 0.975)) * error if enough else np.nan

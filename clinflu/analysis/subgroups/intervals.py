@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri, stdtrit
 from statsmodels.stats.proportion import proportion_confint
 
+from clinflu.analysis.linearised import placements
 from clinflu.analysis.subgroups.judged import Members
 from clinflu.analysis.subgroups.measures import MEASURES, Measure
 from clinflu.data.arrays import Vector
@@ -107,16 +108,11 @@ def delong_error(y: Vector, margin: Vector) -> float:
 
     References
     ----------
-    DeLong, DeLong & Clarke-Pearson (1988), doi:10.2307/2531595; by ranks as Sun & Xu (2014),
-    doi:10.1109/LSP.2014.2337313.
+    DeLong, DeLong & Clarke-Pearson (1988), doi:10.2307/2531595.
     """
-    from scipy.stats import rankdata
-
-    events, others = margin[y == 1], margin[y == 0]
-    both = rankdata(np.concatenate([events, others]))
-    of_events = (both[: len(events)] - rankdata(events)) / len(others)
-    of_others = (both[len(events) :] - rankdata(others)) / len(events)
-    return float(np.sqrt(of_events.var(ddof=1) / len(events) + of_others.var(ddof=1) / len(others)))
+    _, added = placements(margin, y == 1)
+    sides = (added[y == outcome] for outcome in (1, 0))
+    return float(np.sqrt(sum(len(side) / (len(side) - 1) * (side @ side) for side in sides)))
 
 
 def design_effect(side: Side) -> float:

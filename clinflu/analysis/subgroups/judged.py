@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
+from clinflu.analysis.metric_intervals import FEWEST_OF_A_CLASS, FEWEST_PATIENTS
 from clinflu.analysis.subgroups.measures import (
-    FEWEST_OF_A_CLASS,
-    FEWEST_PATIENTS,
     PLAIN,
     Need,
     calibration_columns,
@@ -50,8 +48,7 @@ class Judged:
     @classmethod
     def of(cls, study: Study, rows: Rows, threshold: float) -> "Judged":
         """Return these rows of a study."""
-        patients, _ = pd.factorize(study.design.patient_ids[rows])
-        return cls(rows, study.design.y[rows], study.margins[rows], patients, threshold)
+        return cls(rows, study.design.y[rows], study.margins[rows], study.patients_of(rows), threshold)
 
     @cached_property
     def plain(self) -> Matrix:

@@ -9,9 +9,6 @@ import numpy as np
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.model.logistic import curvature, risk
 
-FEWEST_PATIENTS = 50
-FEWEST_OF_A_CLASS = 20  # below, 95 % intervals of these figures no longer cover what they say; see the tests
-
 Sums = Mapping[str, Vector]
 Need = Literal["patients", "events", "others", "both", "alerts", "quiet"]
 Scale = Literal["share", "positive", "difference"]

@@ -10,7 +10,6 @@ from clinflu.analysis.why.measures import (
     Moved,
     contributions,
     measured,
-    patients_of,
     slopes,
     variance_of_mean,
 )
@@ -133,7 +132,7 @@ def _moved(sides: Sides, rows: Rows, new: Vector, taught: dict[str, float]) -> M
     first, last = before(sides, rows), measured(y, new, sides.threshold)
     errors = dict.fromkeys(first, np.nan)
     if len(rows):
-        patients, was, now = patients_of(study, rows), contributions(y, old), contributions(y, new)
+        patients, was, now = study.patients_of(rows), contributions(y, old), contributions(y, new)
         for name in SMOOTH:
             errors[name] = float(np.sqrt(taught[name] + variance_of_mean(now[name] - was[name], patients)))
     reach = float(ndtri(0.5 + sides.options.level / 2))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from clinflu.analysis.why.measures import error_of_difference, patients_of
+from clinflu.analysis.why.measures import error_of_difference
 from clinflu.analysis.why.members import Sides
 from clinflu.data.arrays import Rows, Vector
 from clinflu.influence.removal import sum_by_patient
@@ -59,7 +59,7 @@ def excess(sides: Sides) -> Excess:
         level=(group - shifted) - (rest - shifted_rest),
         difficulty=shifted - shifted_rest,
         o_e=float(y.sum() / p.sum()),
-        p_level=p_of_level(y - p, patients_of(study, sides.group)),
+        p_level=p_of_level(y - p, study.patients_of(sides.group)),
         p_total=_p_of_total(sides, group - rest),
     )
 
@@ -93,5 +93,5 @@ def p_of_level(surprise: Vector, patients: Rows) -> float:
 def _p_of_total(sides: Sides, difference: float) -> float:
     study, rows = sides.study, np.concatenate([sides.group, sides.rest])
     loss = row_loss(study.margins[rows], study.design.y[rows])
-    error = error_of_difference(loss, np.arange(len(rows)) < len(sides.group), patients_of(study, rows))
+    error = error_of_difference(loss, np.arange(len(rows)) < len(sides.group), study.patients_of(rows))
     return float(2.0 * ndtr(-abs(difference) / error))

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.influence.interval import jackknife_variance
 from clinflu.model.logistic import curvature, risk, row_loss
 from clinflu.model.metrics import auroc
-from clinflu.study import Study
 
 LABELS = {
     "mean_risk": "Mean risk",
@@ -115,10 +113,3 @@ def error_of_difference(values: Vector, inside: Flags, patients: Rows) -> float:
     for side, sign in ((inside, 1.0), (~inside, -1.0)):
         moves[side] = sign * (values[side] - values[side].mean()) / side.sum()
     return float(np.sqrt(jackknife_variance(moves, patients)))
-
-
-def patients_of(study: Study, rows: Rows) -> Rows:
-    """Return the code of the patient of each row of the cohort, (n,)."""
-    codes, _ = pd.factorize(study.design.patient_ids[rows])
-    found: Rows = codes.astype(np.intp)
-    return found

@@ -25,11 +25,6 @@ class Folded:
     grouping: Grouping
     classes: tuple[tuple[int, ...], ...]
 
-    @property
-    def is_told_apart(self) -> bool:
-        """Whether anything is left to compare."""
-        return len(self.classes) > 1
-
 
 def fold(one: Grouping, may_be_seen: MayBeSeen, sizes: Rows, start: Classes | None = None) -> Classes:
     """Return the classes of a grouping once every class may be seen, or a single one.

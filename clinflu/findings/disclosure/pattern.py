@@ -220,10 +220,6 @@ class Pattern:
         derived = key in (AGE_GROUP, UNDER_TEN) and key not in self.study.cohort.schema.feature_names
         return age.name if derived and age else key
 
-    def parts_of(self, codes: np.ndarray, levels: int) -> np.ndarray:
-        """Return the encounters of each level in training, confirming and audited, (levels, 3)."""
-        return encounters(self.cells.by_level(codes, levels))
-
 
 def _recorded(one: Folded, classes: Classes) -> tuple[tuple[int, ...], ...]:
     """Return the recorded levels of classes of folded levels."""

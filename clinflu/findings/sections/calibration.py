@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from clinflu.analysis.curves.decision import PER
+from clinflu.analysis.curves.decision import ALL, NONE, PER
 from clinflu.figures.calibration_figure import calibration_spec
-from clinflu.figures.decision_figure import decision_spec
+from clinflu.figures.decision_figure import decision_difference_spec, decision_spec
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words, with_interval
-from clinflu.findings.material import NOT_JUDGED, Material
+from clinflu.findings.material import Material
 from clinflu.findings.titles import TITLES
+from clinflu.findings.withheld import not_judged
 
 KEY = "calibration"
 FEWEST_DRAWN = 3  # thresholds, of which a curve can be drawn
@@ -26,7 +27,7 @@ WORTH = (
 def section(material: Material) -> Section:
     """Return the section."""
     if not material.may_be_judged:
-        return Section(KEY, TITLES[KEY], (Words((NOT_JUDGED,)),))
+        return not_judged(KEY)
     simulated = material.study.cohort.provenance.simulated
     bands, smoothed, decision = _bands(material), _smoothed(material), _decision(material)
     parts: list[Part] = [Words(tuple(_calibration_words(material)))]
@@ -41,7 +42,7 @@ def section(material: Material) -> Section:
     parts.append(Words(tuple(_decision_words(material))))
     if len({row["threshold"] for row in decision.records()}) >= FEWEST_DRAWN:
         parts.append(Chart("decision_chart", title, spec, says, decision.key))
-    parts += [decision, _differences(material)]
+    parts += [decision, *_gain(material)]
     return Section(KEY, TITLES[KEY], tuple(parts))
 
 
@@ -98,9 +99,25 @@ def _decision(material: Material) -> Table:
         Column("net_benefit_per_1000", f"Per {PER:,} encounters", "number", 1),
     )
     records = material.curves.decision.to_frame().to_dict("records")
-    return Table.of(
-        "decision_curve", "Decision curves", columns, records, "Net benefit in net true alerts an encounter."
-    )
+    return Table.of("decision_curve", "Decision curves", columns, records, NOTE)
+
+
+def _gain(material: Material) -> Iterator[Part]:
+    """Draw what the model adds over the better default, and list it beside that over each score."""
+    differences, simulated = _differences(material), material.study.cohort.provenance.simulated
+    over = [row for row in differences.records() if row["second"] in (ALL, NONE)]
+    ends = {"per_1000": "value", "per_1000_low": "value_low", "per_1000_high": "value_high"}
+    drawn = [{"threshold": row["threshold"], **{to: _times(row[key]) for to, key in ends.items()}} for row in over]
+    if len(drawn) >= FEWEST_DRAWN:
+        title = "What the model adds over the better of alerting to all and to none"
+        says = "Difference of net benefit by threshold, with its 95 % interval; 0 is no better than the default."
+        spec = decision_difference_spec(drawn, title=title, simulated=simulated)
+        yield Chart("decision_gain_chart", title, spec, says, differences.key)
+    yield differences
+
+
+def _times(value: object) -> float | None:
+    return PER * value if isinstance(value, float) else None
 
 
 def _differences(material: Material) -> Table:

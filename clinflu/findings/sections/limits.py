@@ -1,6 +1,6 @@
 """Section: what the report cannot say."""
 
-from clinflu.analysis.subgroups.measures import FEWEST_OF_A_CLASS, FEWEST_PATIENTS
+from clinflu.analysis.metric_intervals import FEWEST_OF_A_CLASS, FEWEST_PATIENTS
 from clinflu.findings.document import Section, Words
 from clinflu.findings.material import TEACHERS, Material
 from clinflu.findings.titles import TITLES

@@ -4,6 +4,7 @@ from typing import Any
 
 from clinflu.analysis.subgroups import MEASURES
 from clinflu.figures.roc_figure import precision_recall_spec, roc_spec
+from clinflu.figures.thresholds_figure import thresholds_spec
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words, with_interval
 from clinflu.findings.material import WITHHELD, Material
 from clinflu.findings.titles import TITLES
@@ -66,7 +67,7 @@ def _curves(material: Material) -> list[Part]:
     marked = {"event_rate": rate, "threshold": threshold}
     spec = precision_recall_spec(table.records(), **marked, title=title, simulated=simulated)
     says = "Positive predictive value against sensitivity; the line is the event rate."
-    return [*parts, Chart("pr_chart", title, spec, says, table.key), table, _thresholds(material)]
+    return [*parts, Chart("pr_chart", title, spec, says, table.key), table, *_choosing(material)]
 
 
 def _compared(material: Material) -> Table:
@@ -99,6 +100,16 @@ def _roc(material: Material) -> Table:
     rows = [row for one in material.curves.rocs for row in one.to_frame().to_dict("records")]
     note = "Risks of the model, points of the scores; between two thresholds lie enough events and enough others."
     return Table.of("roc", "Every predictor at its thresholds", columns, rows, note)
+
+
+def _choosing(material: Material) -> list[Part]:
+    """Draw and list what each threshold costs and finds."""
+    table, title = _thresholds(material), "What an alert threshold costs and finds"
+    simulated = material.study.cohort.provenance.simulated
+    threshold = round(material.threshold, THRESHOLD_DIGITS)
+    spec = thresholds_spec(table.records(), title=title, threshold=threshold, simulated=simulated)
+    says = "Share of events found, of encounters alerted to and of alerts that are right, by alert threshold."
+    return [Chart("thresholds_chart", title, spec, says, table.key), table]
 
 
 def _thresholds(material: Material) -> Table:

@@ -6,8 +6,9 @@ import numpy as np
 
 from clinflu.analysis.slices import WeakSubgroup
 from clinflu.findings.document import Column, Section, Table, Words, with_interval
-from clinflu.findings.material import NOT_JUDGED, Material
+from clinflu.findings.material import Material
 from clinflu.findings.titles import TITLES
+from clinflu.findings.withheld import not_judged
 
 KEY = "weak_subgroups"
 SEARCHED = (
@@ -27,7 +28,7 @@ CONFIRMED = (
 def section(material: Material) -> Section:
     """Return the section."""
     if not material.may_be_judged:
-        return Section(KEY, TITLES[KEY], (Words((NOT_JUDGED,)),))
+        return not_judged(KEY)
     found, shown = material.weak, material.weak_shown
     work = found.counted
     said = [

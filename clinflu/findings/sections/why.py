@@ -15,8 +15,9 @@ from clinflu.analysis.why.records import (
 from clinflu.figures.why_figures import remedies_spec, training_groups_spec, variables_spec
 from clinflu.findings.disclosure import is_small
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words, with_interval
-from clinflu.findings.material import NOT_JUDGED, Material
+from clinflu.findings.material import Material
 from clinflu.findings.titles import TITLES
+from clinflu.findings.withheld import not_judged
 
 KEY = "why"
 LOSS_DIGITS = 5
@@ -41,7 +42,7 @@ def section(material: Material) -> Section:
             KEY, TITLES[KEY], (Words((f"Influence of this fit means nothing, so nothing is shown. {reasons}",)),)
         )
     if not material.may_be_judged:
-        return Section(KEY, TITLES[KEY], (Words((NOT_JUDGED,)),))
+        return not_judged(KEY)
     if not material.explained:
         none = "No group is predicted worse than everyone else beyond chance, so none is explained."
         return Section(KEY, TITLES[KEY], (intro, Words((none,))))
