@@ -288,6 +288,20 @@ def sides_of(judged, one, replicates, seed=0):
     }
 
 
+def test_a_small_complement_of_a_large_group_is_the_small_group():
+    """It is a difference of large sums, of which single precision would leave nothing."""
+    rng = np.random.default_rng(8)
+    n, few = 100_000, 400
+    margin = rng.normal(-1.5, 1.0, n)
+    y = (rng.random(n) < expit(margin)).astype(float)
+    codes = np.where(np.arange(n) < few, 1, 0)
+    one = Grouping("side", "Side", ("large", "small"), codes)
+    found = sides_of(Judged(np.arange(n), y, margin, np.arange(n), 0.3), one, 20)
+    (_, (_, outside)), (_, (inside, _)) = found["large"], found["small"]
+    for name in MEASURES:
+        np.testing.assert_allclose(outside[name], inside[name], rtol=1e-5 if name in FITTED else 2e-6, err_msg=name)
+
+
 def to_scale(name):
     return {"share": logit, "positive": np.log}.get(MEASURES[name].scale, np.asarray)
 

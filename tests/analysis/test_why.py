@@ -15,10 +15,11 @@ from clinflu.analysis.why import Members, WhyOptions, why, whys
 from clinflu.analysis.why.consequence import training_variances
 from clinflu.analysis.why.effects import Effects
 from clinflu.analysis.why.excess import p_of_level
-from clinflu.analysis.why.measures import SMOOTH, contributions, measured, slopes, variance_of_mean
+from clinflu.analysis.why.measures import SMOOTH, contributions, error_of_difference, measured, slopes, variance_of_mean
 from clinflu.analysis.why.members import Sides
 from clinflu.analysis.why.removals import Removals
 from clinflu.analysis.why.variables import harm
+from clinflu.analysis.why.words import finding
 from clinflu.errors import Cancelled, DataError
 from clinflu.influence.decomposition import column_sums
 from clinflu.influence.functional import MeanLoss, group_effect
@@ -176,6 +177,18 @@ def test_the_variance_over_the_patients_judged_is_that_of_statsmodels():
     np.testing.assert_allclose(variance_of_mean(values, patients), fitted.bse[0] ** 2, rtol=1e-10)
 
 
+def test_the_error_of_a_difference_is_that_of_a_regression_on_the_group_clustered_by_patient():
+    rng = np.random.default_rng(6)
+    patients, inside = np.repeat(np.arange(60), 3), rng.random(180) < 0.3
+    values = rng.normal(size=180) + 0.8 * rng.normal(size=60)[patients] + inside
+    clustered = {"groups": patients, "use_correction": False}
+    fitted = sm.OLS(values, sm.add_constant(inside.astype(float))).fit(cov_type="cluster", cov_kwds=clustered)
+    assert len(np.intersect1d(patients[inside], patients[~inside])) > 30
+    np.testing.assert_allclose(
+        error_of_difference(values, inside, patients), fitted.bse[1] * np.sqrt(60 / 59), rtol=1e-10
+    )
+
+
 def test_the_variance_over_training_patients_is_that_of_the_what_if_engine(small_study, surgical):
     rows = np.flatnonzero(surgical.inside[small_study.split.train])
     refit = what_if(small_study, Remove(small_study.train_ids[rows]))
@@ -248,7 +261,7 @@ def test_half_of_the_excess_is_undone_by_the_fewest_patients(small_study, by):
     harm_done = np.sort(Effects.of(sides).by_patient)
     half = found.patients.half
     assert found.excess.total > 0
-    assert half is not None
+    assert 0 < half <= found.patients.harmful
     assert -harm_done[:half].sum() >= found.excess.total / 2 > -harm_done[: half - 1].sum()
     assert half in {one.patients for one in found.patients.left_out}
 
@@ -338,6 +351,44 @@ def test_the_p_of_the_level_is_uniform_where_the_model_is_right():
         p = np.repeat(rng.uniform(0.05, 0.4, 150), 2)
         found.append(p_of_level((rng.random(300) < p) - p, patients))
     assert 0.035 < np.mean(np.array(found) < 0.05) < 0.065
+
+
+def moved(group, name, low, high, **ends):
+    return group | {name: replace(group[name], low=low, high=high, **ends)}
+
+
+@pytest.mark.parametrize(
+    ("aside", "kind"),
+    [((0.01, 0.03), "confirmed"), ((-0.01, 0.05), "not confirmed")],
+)
+def test_a_level_is_confirmed_only_where_it_moves_beyond_chance_on_those_set_aside_too(found, aside, kind):
+    """The first training group's removal moves a level that is off; the loss says nothing."""
+    one = found.groups.harmful[0]
+
+    def with_level(side, low, high):
+        nearer = moved(side, "o_e", -0.3, -0.1, before=1.4, after=1.2)
+        return moved(moved(nearer, "mean_risk", low, high, before=0.10, after=0.12), "log_loss", -0.01, 0.01)
+
+    refit = replace(one.refit, group=with_level(one.refit.group, 0.01, 0.03), check=with_level(one.refit.check, *aside))
+    groups = replace(found.groups, harmful=(replace(one, refit=refit),))
+    said = finding(replace(found.excess, p_level=0.001), groups)
+    assert (said.kind, said.by_level) == (kind, True)
+
+
+def test_another_group_is_not_confirmed_because_the_first_is_not(found):
+    """Only the first choice is looked at on those set aside: of many, one would be confirmed by chance."""
+    first, second = found.groups.harmful[:2]
+
+    def with_loss(one, low, high):
+        sides = {
+            side: moved(getattr(one.refit, side), "log_loss", *ends)
+            for side, ends in (("group", (-0.02, -0.01)), ("check", (low, high)))
+        }
+        return replace(one, refit=replace(one.refit, **sides))
+
+    groups = replace(found.groups, harmful=(with_loss(first, -0.02, 0.01), with_loss(second, -0.02, -0.01)))
+    excess = replace(found.excess, group=found.excess.rest + 0.1, p_total=0.001, p_level=0.9)
+    assert (finding(excess, groups).kind, finding(excess, groups).group.name) == ("not confirmed", first.name)
 
 
 def test_the_support_counts_what_training_holds(small_study, found):

@@ -70,7 +70,6 @@ def test_a_unit_error_is_carried_by_its_variable(study):
     found = asked(study, "unit error at one destination")
     assert found.gap.parts[0].variable == "number_inpatient"
     assert found.gap.parts[0].share > 0.9
-    assert found.harm_of_patients is not None
     assert found.harm_of_patients.parts[0].variable == "number_inpatient"
     assert found.harm_of_patients.parts[0].share > 0.5
     assert found.finding == "unexplained"

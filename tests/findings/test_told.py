@@ -77,8 +77,12 @@ def test_no_two_thresholds_have_a_small_count_between_them(seed):
         assert not {*tables(material, "performance"), *tables(material, "calibration")} - {"performance"}
         return
     rows = tables(material, "performance")["thresholds"].records()
-    for counts in (np.array([row["alerts"] for row in rows]), np.array([row["true_alerts"] for row in rows])):
-        between = np.abs(np.diff(counts))
+    alerts, true = (np.array([row[key] for row in rows]) for key in ("alerts", "true_alerts"))
+    everyone = material.table.everyone
+    others = everyone.encounters - everyone.events
+    ends = ((alerts, everyone.encounters), (true, everyone.events), (alerts - true, others))
+    for counts, whole in ends:
+        between = np.abs(np.diff([whole, *counts, 0]))
         assert not ((between > 0) & (between <= LARGEST_HIDDEN)).any()
     for row in tables(material, "calibration")["calibration_bands"].records():
         assert row["events"] > LARGEST_HIDDEN
