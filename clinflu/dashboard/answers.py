@@ -81,15 +81,8 @@ class Answers:
 
     def begin(self) -> list[str]:
         """Begin what the screen asks and nothing answers yet; return what was begun."""
-        begun = []
-        for name, question in QUESTIONS.items():
-            if name in self.found or self._screen is None:
-                continue
-            self._jobs.stop(name)
-            key = question.key(self._screen)
-            if key is not None and self._may_begin(question):
-                begun.append(name)
-                self._work(name, question, key, self._screen)
+        begun = self._announce()
+        self._start(begun)
         return begun
 
     def stop(self) -> None:
@@ -110,16 +103,35 @@ class Answers:
         first = self.found.get(question.after)
         return first is not None and first.status == READY
 
-    def _work(self, name: str, question: Question, key: Key, screen: Screen) -> None:
-        self.found[name] = Answer(key, WORKING)
+    def _announce(self) -> list[str]:
+        """Note what is about to be worked on, so that no picture says that all is done; return its names."""
+        begun = []
+        for name, question in QUESTIONS.items():
+            if name in self.found or self._screen is None:
+                continue
+            self._jobs.stop(name)
+            key = question.key(self._screen)
+            if key is not None and self._may_begin(question):
+                begun.append(name)
+                self.found[name] = Answer(key, WORKING)
+        return begun
+
+    def _start(self, names: list[str]) -> None:
+        for name in names:
+            if self._screen is not None:
+                self._work(name, QUESTIONS[name], self._screen)
+
+    def _work(self, name: str, question: Question, screen: Screen) -> None:
+        key = self.found[name].key
         given = self.found[question.after].value if question.after else None
 
         def finish(value: Any, error: BaseException | None) -> None:
             line = line_of(error) if error else ""
             self.found[name] = Answer(key, FAILED, line=line) if error else Answer(key, READY, value)
-            self._tell(name)  # before the next work begins, which would take its time from the picture
-            for begun in self.begin():
-                self._tell(begun)
+            begun = self._announce()
+            for told_of in (name, *begun):
+                self._tell(told_of)
+            self._start(begun)  # only now: it would take its time from the picture
 
         def told(done: int, total: int) -> None:
             self.found[name] = replace(self.found[name], done=done, total=total)

@@ -62,10 +62,10 @@ def open_what_if(page):
 
 
 def settle(page):
-    """Wait until nothing is being worked on and every chart is drawn."""
+    """Wait until nothing is being worked on and every chart is drawn that is not under a closed fold."""
     page.wait_for_function(
         """() => !document.querySelector('.clinflu-progress progress, .clinflu-working')
-        && ![...document.querySelectorAll('.clinflu-chart:not([data-drawn])')].some((one) => one.offsetWidth)"""
+        && ![...document.querySelectorAll('.clinflu-chart:not([data-drawn])')].some((one) => one.checkVisibility())"""
     )
 
 

@@ -282,6 +282,22 @@ def test_a_session_in_a_loop_reaches_the_same_answers(state_of, audit):
         )
 
 
+def test_what_follows_an_answer_is_worked_on_as_soon_as_the_answer_is_seen(state_of, audit):
+    """No picture in between says that all is done."""
+    chosen, seen = str(audit.mistakes().index[0]), []
+
+    async def journey():
+        state = state_of(audit)
+        state.watch(lambda what: seen.append((what, state.is_working)))
+        state.choose(chosen)
+        state.open_past_patients()
+        await until(lambda: not state.is_working)
+
+    in_a_loop(journey)
+    assert ("refits", True) in seen
+    assert ("refits", False) not in seen
+
+
 def test_the_estimates_are_there_at_once_and_the_refits_follow(state_of, audit, monkeypatch):
     gates, chosen = gated(monkeypatch, "refits"), str(audit.mistakes().index[0])
 
