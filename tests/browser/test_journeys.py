@@ -4,6 +4,7 @@ import os
 import random
 
 import pytest
+from browser.conftest import PATIENCE_MS
 from browser.steps import WATCH, assert_clean, error, screen, settle
 
 from clinflu.dashboard.answers import UNEXPECTED
@@ -19,6 +20,18 @@ CONTROLS = f"""
 () => [...document.querySelectorAll('.clinflu-panel [data-act]')]
   .filter((one) => one.checkVisibility() && !one.disabled && !{list(IN_A_FILE)}.includes(one.dataset.act))
   .map((one) => `[data-act="${{one.dataset.act}}"]` + (one.dataset.key ? `[data-key="${{one.dataset.key}}"]` : ""))
+"""
+
+# The line may still say so of the step before: what counts is that it says so anew.
+UNDO = f"""
+(button) => new Promise((answer) => {{
+  const place = document.querySelector(".clinflu-statusplace");
+  const says = () => place.querySelector(".clinflu-status").textContent;
+  const watch = new MutationObserver(() => says() === "Undone." && answer(says()));
+  watch.observe(place, {{ childList: true, subtree: true, characterData: true }});
+  setTimeout(() => answer(`nothing new in the line, which says: ${{says()}}`), {PATIENCE_MS});
+  button.click();
+}})
 """
 
 
@@ -52,9 +65,7 @@ def undo_everything(page):
     for _ in range(MOST_UNDONE):
         if undo.is_disabled():
             return
-        undo.evaluate("button => button.click()")
-        page.wait_for_function("() => document.querySelector('.clinflu-status').textContent === 'Undone.'")
-        page.wait_for_timeout(60)
+        assert undo.evaluate(UNDO) == "Undone."
     raise AssertionError("undo does not come to an end")
 
 
