@@ -1,5 +1,6 @@
 """The page of a report in a real browser: whole, readable, safe, and without a word to any other machine."""
 
+import time
 from dataclasses import replace
 
 import pypdf
@@ -11,7 +12,7 @@ from clinflu.report.write import write_report
 
 pytestmark = pytest.mark.browser
 
-HEIGHT = 900
+HEIGHT, PATIENCE_S = 900, 30
 SEEN = [(800, "light"), (1280, "light"), (1280, "dark"), (1920, "light")]
 CUT_OFF_HERE = CUT_OFF.replace(".clinflu-app *", "body *").replace(".clinflu-scroll", ".scroll")
 UNFOLD = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
@@ -100,7 +101,10 @@ def test_the_charts_follow_the_scheme(page, tmp_path):
     paper = "getComputedStyle(document.querySelector('.main-svg')).background"
     assert "rgb(255, 255, 255)" in page.evaluate(paper)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"{paper}.includes('rgb(21, 27, 35)')")
+    until = time.monotonic() + PATIENCE_S
+    while "rgb(21, 27, 35)" not in page.evaluate(paper):  # the page allows no waiting inside: that would need eval
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_the_measure_of_what_is_cut_off_finds_a_fault(page, tmp_path):

@@ -208,12 +208,16 @@ def test_no_kernel_and_no_parent_of_kernels_outlives_the_server(saved_audit, sig
 
 
 @forks
-def test_it_ends_in_order_while_a_kernel_still_starts(saved_audit):
+@pytest.mark.parametrize("impatient", [False, True])
+def test_it_ends_in_order_while_a_kernel_still_starts(saved_audit, impatient):
     with serving(saved_audit, refill_after_s=0) as served:
         served.visit()
         while len(family := served.family) < 4:  # the server, the parent of kernels, the visitor's, and the next one's
             pass
         served.process.terminate()
+        for _ in range(5 * impatient):
+            time.sleep(0.02)
+            served.process.terminate()
         assert served.process.wait(GONE_LIMIT_S) == 0, served.log
         wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
 

@@ -74,8 +74,13 @@ class Server(Voila):  # type: ignore[misc]
             shutil.rmtree(os.environ[PLACE_VARIABLE], ignore_errors=True)
 
     def stop(self) -> None:
-        """End the kernels, and then remove their folder."""
-        self.ioloop.run_sync(self._end_kernels)  # the loop in which they start
+        """End the kernels, and then remove their folder, however often the process is told to end meanwhile."""
+        loop = self.ioloop  # in which the kernels start
+        ending = asyncio.ensure_future(self._end_kernels(), loop=loop.asyncio_loop)  # type: ignore[attr-defined]
+        ending.add_done_callback(lambda _: loop.stop())
+        while not ending.done():
+            loop.start()
+        ending.result()
         shutil.rmtree(self.connection_dir, ignore_errors=True)
 
     async def _end_kernels(self) -> None:
