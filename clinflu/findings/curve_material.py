@@ -73,7 +73,8 @@ class _Score:
 def curve_material(study: Study, threshold: float, *, for_export: bool = False) -> CurveMaterial:
     """Return the curves on the audited encounters.
 
-    In an export a score that follows from one recorded variable is left out: its cuts would be cuts of that variable.
+    In an export the decision curves stand only at thresholds between which more than a few lie, and a score that
+    follows from one recorded variable is left out: its cuts would be cuts of that variable.
 
     Raises
     ------
@@ -86,7 +87,9 @@ def curve_material(study: Study, threshold: float, *, for_export: bool = False) 
     scores, left_out = _scores(study, sample, for_export=for_export)
     shown = [cuts, *(one.risk_cuts for one in scores)]
     values = [model.values, *(one.risks.values for one in scores)]
-    candidates = shared_cuts(sample.y, values, DEFAULT_THRESHOLDS, through=(threshold,), shown=shown).values
+    candidates = np.union1d(DEFAULT_THRESHOLDS, threshold)
+    if for_export:
+        candidates = shared_cuts(sample.y, values, DEFAULT_THRESHOLDS, through=(threshold,), shown=shown).values
     rocs = (roc(sample, model, cuts), *(roc(sample, one.points, one.cuts) for one in scores))
     return CurveMaterial(
         rocs=rocs,

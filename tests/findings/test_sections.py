@@ -132,6 +132,12 @@ def test_no_coefficient_of_a_level_with_few_events_is_shown(sections, simulated_
     assert len(told) > 50
 
 
+def test_the_internal_report_draws_what_the_model_is_worth_at_every_threshold(internal):
+    section = SECTIONS["calibration"](internal)
+    assert {part.key for part in section.parts if isinstance(part, Chart)} >= {"decision_chart", "decision_gain_chart"}
+    assert len({row["threshold"] for row in part_of(section, "decision_curve").records()}) >= 39
+
+
 def test_the_explained_groups_fail_beyond_chance(internal):
     for one in explained_groups(internal.table, internal.compared, most=None):
         worse = one.differences["auroc"].value < 0 and one.differences["auroc"].q <= 0.05
