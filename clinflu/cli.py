@@ -26,7 +26,14 @@ app = typer.Typer(
 data_app = typer.Typer(help="Fetch, check and simulate data.")
 app.add_typer(data_app, name="data")
 
-Data = Annotated[Path | None, typer.Option(help="File or folder; default: the built-in simulated cohort.")]
+Data = Annotated[
+    str | None, typer.Option(help="File, folder, zip or database URL; default: the built-in simulated cohort.")
+]
+Readmission = Annotated[
+    str | None,
+    typer.Option(help="What counts, where stays are recorded: unplanned, hospital-wide, own-label, or a TOML file."),
+]
+Source = tuple[str | None, str | None, str | None]  # data, loader and the definition of a readmission
 LoaderName = Annotated[str | None, typer.Option(help="Default: whichever recognises the data.")]
 AuditFolder = Annotated[Path | None, typer.Option("--audit", help="A saved audit, instead of --data.")]
 Encounter = Annotated[str | None, typer.Option(help="Encounter id or pseudonym; default: the worst miss.")]
@@ -48,6 +55,7 @@ Proxy = Annotated[str | None, typer.Option(help="Public address of a TLS proxy i
 def run(
     data: Data = None,
     loader: LoaderName = None,
+    readmission: Readmission = None,
     audit: AuditFolder = None,
     encounter: Annotated[
         str | None,
@@ -60,7 +68,7 @@ def run(
     seed: Seed = 0,
 ) -> None:
     """Fit the model, trace a wrong prediction and write out/trace.html; the built-in cohort shows a planted case."""
-    fitted = _audit(data, loader, audit, penalty, seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed)
     chosen = fitted.find(encounter) if encounter else fitted.example(threshold)
     page = out / "trace.html"
     if save:
@@ -72,7 +80,8 @@ def run(
         typer.echo(f"{count:,} recorded values were never seen in training and say nothing ({variables}).")
     if save:
         typer.echo(f"Audit kept in {save} (patient data: readable by you alone).")
-    given = {"--data": data, "--loader": loader, "--penalty": penalty, "--seed": seed or None}
+    source = {"--data": _told(data), "--loader": loader, "--readmission": readmission}
+    given = {**source, "--penalty": penalty, "--seed": seed or None}
     same = {"--audit": save or audit} if save or audit else given
     words = " ".join(f"{name} {shlex.quote(str(value))}" for name, value in same.items() if value is not None)
     typer.echo(f"\nThe page: {page}")
@@ -84,6 +93,7 @@ def run(
 def trace(
     data: Data = None,
     loader: LoaderName = None,
+    readmission: Readmission = None,
     audit: AuditFolder = None,
     encounter: Encounter = None,
     json: JsonFile = None,
@@ -93,7 +103,7 @@ def trace(
     seed: Seed = 0,
 ) -> None:
     """Trace one prediction to the patients, features and subgroups that taught it; default: the worst miss."""
-    fitted = _audit(data, loader, audit, penalty, seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed)
     chosen = fitted.find(encounter) if encounter else fitted.worst_miss(threshold)
     _trace(fitted, chosen, threshold, json=json, html=html)
 
@@ -102,6 +112,7 @@ def trace(
 def check_command(
     data: Data = None,
     loader: LoaderName = None,
+    readmission: Readmission = None,
     audit: AuditFolder = None,
     encounter: Annotated[
         list[str] | None, typer.Option(help="Encounter id or pseudonym, once or more; default: five, chosen.")
@@ -123,7 +134,7 @@ def check_command(
     if json and json == html:
         raise DataError("--json and --html name the same file; give each a file of its own")
     Plan(each, each, groups, seed)  # what cannot be asked is refused before anything is read
-    fitted = _audit(data, loader, audit, penalty, 0 if audit else seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, 0 if audit else seed)
     names = [fitted.find(one) for one in encounter] if encounter else None
     found = fitted.check(names, each=each, groups=groups, seed=seed)
     values = check_values(found, fitted.pseudonyms)
@@ -143,6 +154,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder to write the report into.")],
     data: Data = None,
     loader: LoaderName = None,
+    readmission: Readmission = None,
     audit: AuditFolder = None,
     by: Annotated[
         str | None,
@@ -168,7 +180,7 @@ def report(
     wanted = FORMATS if formats is None else tuple(part.strip() for part in formats.split(",") if part.strip())
     options = Options(variables, threshold, Bootstrap(bootstraps, 0 if audit else seed), internal=internal)
     check_target(out, wanted)  # before a model is fitted
-    fitted = _audit(data, loader, audit, penalty, seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed)
     written = subgroup_report(fitted, out, options=options, formats=wanted)
     for path in written.paths:
         typer.echo(f"{path}")
@@ -209,6 +221,7 @@ def casestudy(
 def app_command(
     data: Data = None,
     loader: LoaderName = None,
+    readmission: Readmission = None,
     audit: AuditFolder = None,
     penalty: Penalty = None,
     seed: Seed = 0,
@@ -229,7 +242,7 @@ def app_command(
 
     access = granted(host, password_file, proxy)  # what may not be reached is refused before anything is read
     end_cleanly()
-    fitted = _audit(data, loader, audit, penalty, seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed)
     with tempfile.TemporaryDirectory(prefix="clinflu-", ignore_cleanup_errors=True) as place:
         folder = audit or Path(place) / "audit"
         if not audit:
@@ -260,15 +273,41 @@ def fetch(
 
 
 @data_app.command()
-def check(data: Data = None, loader: LoaderName = None) -> None:
-    """Read a source and print its flowchart, or every problem that it has."""
-    cohort = _cohort(data, loader)
+def check(
+    path: Annotated[str | None, typer.Argument(help="The same as --data.")] = None,
+    data: Data = None,
+    loader: LoaderName = None,
+    readmission: Readmission = None,
+    html: Annotated[Path | None, typer.Option(help="Write an offline page to this file.")] = None,
+    json: JsonFile = None,
+) -> None:
+    """Read a source and print what it holds and what looks wrong in it, or every problem that it has."""
+    from clinflu.analysis.source_check import source_check
+    from clinflu.report.files import as_json, write_private
+    from clinflu.report.source_check_terminal import source_check_view
+    from clinflu.report.terminal import console
+
+    if path and data and path != data:
+        raise DataError("PATH and --data name different sources; give one of them")
+    if json and json == html:
+        raise DataError("--json and --html name the same file; give each a file of its own")
+    with _working("Reading and checking"):
+        cohort = _cohort(path or data, loader, readmission)
+        found = source_check(cohort)
+    values = found.to_dict()
+    contents = {json: as_json(values)} if json else {}
+    if html:
+        from clinflu.report.source_check_page import source_check_page
+
+        contents[html] = source_check_page(found)
+    write_private(contents)
     if cohort.provenance.simulated:
         typer.echo("SIMULATED patients: nobody here is real.")
     for step, encounters in cohort.provenance.flowchart():
         typer.echo(f"{step}: {encounters:,}")
     typer.echo(f"patients: {cohort.patients.nunique():,}")
     typer.echo(f"{cohort.schema.outcome_label}: {int(cohort.outcome.sum()):,} ({100 * cohort.outcome.mean():.1f} %)")
+    console().print(source_check_view(values))
 
 
 @data_app.command()
@@ -335,22 +374,32 @@ def _working(what: str) -> Any:
     return Console(stderr=True).status(f"{what} …")
 
 
-def _cohort(data: Path | None, loader: str | None) -> "Cohort":
+def _cohort(data: str | None, loader: str | None, readmission: str | None) -> "Cohort":
     from data_loaders import load
+    from data_loaders.readmission_option import definition
 
-    return load(loader, data)
+    return load(loader, data, None if readmission is None else definition(readmission))
 
 
-def _audit(data: Path | None, loader: str | None, folder: Path | None, penalty: float | None, seed: int) -> "Audit":
+def _told(data: str | None) -> str | None:
+    """Return a source as it may be printed: a database without what is secret of its URL."""
+    from data_loaders.tables.url import without_secrets
+
+    return None if data is None else without_secrets(data)
+
+
+def _audit(source: Source, folder: Path | None, penalty: float | None, seed: int) -> "Audit":
     from clinflu.audit import Audit
     from clinflu.study import DEFAULT_PENALTY
 
-    if folder and (data or loader or seed or penalty is not None):
-        raise DataError("--audit holds its own data and model; leave out --data, --loader, --penalty and --seed")
+    if folder and (any(source) or seed or penalty is not None):
+        raise DataError(
+            "--audit holds its own data and model; leave out --data, --loader, --readmission, --penalty and --seed"
+        )
     with _working("Reading and fitting"):
         if folder:
             return Audit.open(folder)
-        return Audit.fit(_cohort(data, loader), DEFAULT_PENALTY if penalty is None else penalty, seed)
+        return Audit.fit(_cohort(*source), DEFAULT_PENALTY if penalty is None else penalty, seed)
 
 
 def _trace(

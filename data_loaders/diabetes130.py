@@ -13,6 +13,7 @@ from data_loaders.diabetes130_codes import DESCRIPTIONS
 from data_loaders.fetch import fetched_diabetes130
 from data_loaders.icd9 import strack_group
 from data_loaders.reading import read_csv, read_member
+from data_loaders.tables.source import Source, require_path
 
 MEMBER = "diabetic_data.csv"
 MISSING = "?"
@@ -89,8 +90,10 @@ SCHEMA = CohortSchema(
 )
 
 
-def recognises(source: Path) -> bool:
+def recognises(source: Source) -> bool:
     """Whether the zip, the folder (itself or one below) or the file name holds ``diabetic_data.csv``."""
+    if not isinstance(source, Path):
+        return False
     if source.is_dir():
         return (source / MEMBER).is_file() or any(source.glob(f"*/{MEMBER}"))
     if source.suffix != ".zip" or not source.is_file():
@@ -102,7 +105,7 @@ def recognises(source: Path) -> bool:
         return "diabetes" in source.name
 
 
-def load(source: Path | None) -> Cohort:
+def load(source: Source | None) -> Cohort:
     """Read the zip, the csv or a folder into one row for each encounter that could end in a readmission.
 
     Parameters
@@ -115,9 +118,9 @@ def load(source: Path | None) -> Cohort:
     LoaderError
         The table cannot be read, or holds values that it should not; all problems in one message.
     """
-    source = source or fetched_diabetes130()
-    raw, sha256 = read_raw(source)
-    return cohort_from_raw(raw, Provenance(source.name, sha256, "diabetes130", len(raw)))
+    path = require_path(source) or fetched_diabetes130()
+    raw, sha256 = read_raw(path)
+    return cohort_from_raw(raw, Provenance(path.name, sha256, "diabetes130", len(raw)))
 
 
 def read_raw(source: Path) -> tuple[pd.DataFrame, str]:

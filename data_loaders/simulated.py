@@ -9,7 +9,6 @@ error, so that what an audit finds can be compared with the truth.
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from data_loaders.diabetes130 import MEDICATIONS, SIMULATED_MARK, cohort_from_ra
 from data_loaders.simulated_causes import plant
 from data_loaders.simulated_draws import Columns
 from data_loaders.simulated_records import records, regimen
+from data_loaders.tables.source import Source
 
 ENCOUNTERS = (1_000, 101_766)
 COLUMNS = (
@@ -33,12 +33,12 @@ COLUMNS = (
 PLANTING = 1  # the random stream of the causes, apart from that of the patients
 
 
-def recognises(source: Path) -> bool:  # noqa: ARG001
+def recognises(source: Source) -> bool:  # noqa: ARG001
     """Return False: invented patients are in no file."""
     return False
 
 
-def load(source: Path | None = None) -> Cohort:
+def load(source: Source | None = None) -> Cohort:
     """Return the built-in cohort: 20,000 encounters, always the same.
 
     Raises

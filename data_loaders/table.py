@@ -47,6 +47,7 @@ A score that the table already holds may be named to compare the model with. It 
     note = "Emergency visits to this hospital alone."   # ... and then this says which
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,13 @@ from clinflu.data import Cohort, CohortSchema, Exclusion, Provenance, build_coho
 from clinflu.data.validation import SHOWN
 from clinflu.errors import LoaderError
 from data_loaders.reading import MAX_UNPACKED_BYTES, read_csv, read_member, require_distinct
-from data_loaders.table_description import SUFFIXES, Description, is_table_name, read_description, read_toml
+from data_loaders.table_description import DATABASE, SUFFIXES, Description, is_table_name, read_description, read_toml
+from data_loaders.tables.source import Source, require_path
 from data_loaders.toml_section import nearest
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Rows:
     """Rows as they were read; ``frame`` is indexed by place from 0, which is row ``first_row`` of the file."""
 
     name: str
@@ -72,19 +74,21 @@ class _Table:
     first_row: int
 
 
-def recognises(source: Path) -> bool:
+def recognises(source: Source) -> bool:
     """Whether this is a TOML whose table is there, or a CSV or Parquet with a TOML of the same stem."""
+    if not isinstance(source, Path):
+        return False
     try:
         if source.suffix.lower() in SUFFIXES:
             return source.is_file() and source.with_suffix(".toml").is_file()
         if source.suffix.lower() != ".toml" or not source.is_file():
             return False
-        return bool(_same_stem(source)) or _names_a_table(source)
+        return DATABASE not in read_toml(source) and (bool(_same_stem(source)) or _names_a_table(source))
     except (OSError, ValueError):
         return False
 
 
-def load(source: Path | None) -> Cohort:
+def load(source: Source | None) -> Cohort:
     """Read a described table into one row for each encounter at risk.
 
     Parameters
@@ -97,23 +101,51 @@ def load(source: Path | None) -> Cohort:
     LoaderError
         All that is wrong with the description, or else every value that breaks it, in one message.
     """
+    path = require_path(source)
     try:
-        described_in = _description_path(source)
+        described_in = _description_path(path)
     except OSError:
         raise LoaderError("the table cannot be read; check that you may open its folder") from None
     description = read_description(described_in)
+    if description.database is not None:
+        raise LoaderError(f"{described_in.name} describes rows of a database; name the loader sql")
+    return described_cohort(
+        described_in.name,
+        description,
+        lambda: _read(_table_path(path or described_in, described_in, description), description),
+    )
+
+
+def described_cohort(name: str, description: Description, read: Callable[[], Rows], loader: str = "table") -> Cohort:
+    """Return described rows as a cohort.
+
+    Parameters
+    ----------
+    name : str
+        Of the description, for the messages.
+    description : Description
+    read : function
+        Reads the rows; what is wrong with them is told with what is wrong with the description.
+    loader : str
+        Name in ``LOADERS``.
+
+    Raises
+    ------
+    LoaderError
+        All that is wrong with the description, or else every value that breaks it, in one message.
+    """
     problems = list(description.problems)
     table = None
     try:
-        table = _read(_table_path(source or described_in, described_in, description), description)
+        table = read()
         problems += _misfits(table, description)
     except LoaderError as error:
         if not problems:
             raise
         problems.append(str(error))
     if table is None or description.schema is None or problems:
-        raise LoaderError(_message(described_in.name, problems))
-    return _cohort(table, description, description.schema)
+        raise LoaderError(_message(name, problems))
+    return _cohort(table, description, description.schema, loader)
 
 
 def _names_a_table(source: Path) -> bool:
@@ -165,13 +197,13 @@ def _only_same_stem(described_in: Path) -> Path:
     return tables[0]
 
 
-def _read(path: Path, description: Description) -> _Table:
+def _read(path: Path, description: Description) -> Rows:
     content, sha256 = read_member(path, path.name)
     if path.suffix.lower() == ".csv":
         frame = read_csv(content, path.name, missing=description.missing)
-        return _Table(path.name, frame, list(frame.columns), sha256, first_row=2)  # row 1 is the header
+        return Rows(path.name, frame, list(frame.columns), sha256, first_row=2)  # row 1 is the header
     frame, names = _read_parquet(content, path.name, description)
-    return _Table(path.name, frame, names, sha256, first_row=1)
+    return Rows(path.name, frame, names, sha256, first_row=1)
 
 
 def _read_parquet(content: bytes, name: str, description: Description) -> tuple[pd.DataFrame, list[str]]:
@@ -225,7 +257,7 @@ def _plain(column: Any) -> pd.Series | None:
     return None
 
 
-def _misfits(table: _Table, description: Description) -> list[str]:
+def _misfits(table: Rows, description: Description) -> list[str]:
     """Return what the description says of the table that is not so."""
     absent = [name for name in description.columns if name not in table.names]
     problems = [f"the table has no column {name!r}{nearest(name, table.names)}" for name in absent]
@@ -242,14 +274,14 @@ def _message(name: str, problems: list[str]) -> str:
     return f"{found}{'' if found.endswith('?') else '.'} Mend the description and load the table again"
 
 
-def _cohort(table: _Table, description: Description, schema: CohortSchema) -> Cohort:
+def _cohort(table: Rows, description: Description, schema: CohortSchema, loader: str) -> Cohort:
     rows, exclusions = _at_risk(table.frame, description)
     for column in (schema.encounter_id, schema.patient_id, *(spec.name for spec in schema.categories)):
         rows[column] = _text(rows[column])
     if description.outcome_event is not None:
         outcome = _text(rows[schema.outcome])
         rows[schema.outcome] = (outcome == description.outcome_event).astype(float).where(outcome.notna())
-    provenance = Provenance(table.name, table.sha256, "table", len(table.frame), exclusions)
+    provenance = Provenance(table.name, table.sha256, loader, len(table.frame), exclusions)
     return build_cohort(rows, schema, provenance, source_rows=pd.Series(rows.index + table.first_row))
 
 

@@ -14,6 +14,7 @@ MAX_BYTES = 2**20
 SUFFIXES = (".csv", ".parquet")
 KEYS = ("encounter_id", "patient_id", "outcome")
 NUMBER_KEYS = ("unit", "bounds", "log1p")
+DATABASE = "database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,15 @@ class Rule:
     column: str
     values: tuple[str, ...]
     reason: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Database:
+    """Rows of a database: its URL, never shown, and either a query or the name of a table."""
+
+    url: str
+    query: str | None
+    table: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class Description:
         What stands for a missing value.
     rules : tuple of Rule
         Exclusions, in order.
+    database : Database, optional
+        Where the rows are, if not in a file.
     problems : tuple of str
         All that is wrong with the description.
     """
@@ -53,6 +65,7 @@ class Description:
     outcome_event: str | None
     missing: tuple[str, ...]
     rules: tuple[Rule, ...]
+    database: Database | None
     problems: tuple[str, ...]
 
 
@@ -102,8 +115,11 @@ def read_description(path: Path) -> Description:
     features = _features(document.take("features", {}), problems)
     baselines = _baselines(document.take("baselines", {}), problems)
     rules = _rules(document.take("exclude", []), problems)
+    database = _database(document.take(DATABASE), problems) if DATABASE in document else None
     document.close()
     file = table.text("file")
+    if file and database:
+        table.problem(f"file and [{DATABASE}] both say where the rows are; leave one out")
     keys = {key: table.text(key, required=True) for key in KEYS}
     _require_distinct_keys(keys, features, baselines, problems)
     event = table.text("outcome_event")
@@ -114,7 +130,18 @@ def read_description(path: Path) -> Description:
     schema = None if problems else _schema(keys, (features, baselines), label, subgroups, problems)
     named = [*keys.values(), *(rule.column for rule in rules), *features, *baselines]
     columns = tuple(dict.fromkeys(name for name in named if name))
-    return Description(file, columns, schema, event, ("",) if missing is None else missing, rules, tuple(problems))
+    return Description(
+        file, columns, schema, event, ("",) if missing is None else missing, rules, database, tuple(problems)
+    )
+
+
+def _database(content: object, problems: list[str]) -> Database:
+    section = Section(f"[{DATABASE}]", content, problems)
+    url, query, table = section.text("url", required=True), section.text("query"), section.text("table")
+    section.close()
+    if (query is None) == (table is None):
+        section.problem("needs either a query or the name of a table")
+    return Database(url or "", query, table)
 
 
 def _schema(

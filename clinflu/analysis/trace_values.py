@@ -78,7 +78,8 @@ def provenance_values(trace: Trace) -> dict[str, Any]:
         "loader": provenance.loader,
         "simulated": provenance.simulated,
         "flowchart": [{"step": step, "encounters": count} for step, count in provenance.flowchart()],
-        "notes": list(trace.notes),
+        "definition": list(provenance.definition),
+        "notes": [*provenance.notes, *trace.notes],
     }
 
 

@@ -2,10 +2,13 @@
 
 from clinflu.data.cohort import Cohort, Exclusion, PlantedCause, Provenance, build_cohort
 from clinflu.data.design import Column, Design, Encoder
+from clinflu.data.finding import Finding
+from clinflu.data.readmission import HOSPITAL_WIDE, ReadmissionSpec
 from clinflu.data.schema import BaselineSpec, CohortSchema, FeatureSpec
 from clinflu.data.split import Split, split_by_patient
 
 __all__ = [
+    "HOSPITAL_WIDE",
     "BaselineSpec",
     "Cohort",
     "CohortSchema",
@@ -14,8 +17,10 @@ __all__ = [
     "Encoder",
     "Exclusion",
     "FeatureSpec",
+    "Finding",
     "PlantedCause",
     "Provenance",
+    "ReadmissionSpec",
     "Split",
     "build_cohort",
     "split_by_patient",

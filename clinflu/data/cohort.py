@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from clinflu.data.finding import Finding
 from clinflu.data.schema import CohortSchema
 from clinflu.data.validation import require_columns, validate
 from clinflu.errors import DataError, LoaderError
@@ -40,6 +41,10 @@ class Provenance:
         In the order in which they were applied.
     simulated : bool
         Whether the patients are invented; every view must then say so.
+    definition : tuple of str
+        What counts as a readmission, in sentences, where it was worked out from recorded stays.
+    notes : tuple of str
+        What the source leaves open, and what was taken for granted.
     """
 
     source: str
@@ -48,6 +53,8 @@ class Provenance:
     rows_read: int
     exclusions: tuple[Exclusion, ...] = ()
     simulated: bool = False
+    definition: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def flowchart(self) -> tuple[tuple[str, int], ...]:
         """Return the steps from the rows read to the rows kept, each with its number of encounters."""
@@ -96,12 +103,18 @@ class Cohort:
         Where the rows come from.
     planted : tuple of PlantedCause
         Only in simulated cohorts.
+    findings : tuple of Finding
+        Values that were left out while the source was read; not kept with a saved audit.
+    years : Series, optional
+        Calendar year of each admission, by encounter id, where the source holds true dates; not kept either.
     """
 
     frame: pd.DataFrame
     schema: CohortSchema
     provenance: Provenance
     planted: tuple[PlantedCause, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    years: pd.Series | None = None
 
     def __repr__(self) -> str:
         simulated = " (SIMULATED patients)" if self.provenance.simulated else ""

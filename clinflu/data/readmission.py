@@ -1,7 +1,7 @@
 """What counts as a readmission: one explicit definition for every source that records stays."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from clinflu.data.asking import check_count, check_flag, check_number
 from clinflu.errors import DataError
@@ -112,6 +112,15 @@ class ReadmissionSpec:
         if self.admission_types is not None:
             said.append(f"Index stays are of these types: {', '.join(self.admission_types)}.")
         return tuple(said)
+
+    def event_in_words(self) -> str:
+        """Return the event as it is read after "was"."""
+        kind = "readmitted" if self.planned_count else "readmitted unplanned"
+        return f"{kind} within {self.window_days} days" + (" or died" if self.after_death == "event" else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the definition as plain values, in the keys of a TOML file."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
 def _require(value: object, known: tuple[str, ...], what: str) -> None:

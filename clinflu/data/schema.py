@@ -26,6 +26,8 @@ class FeatureSpec:
         Smallest and largest plausible value of a numeric variable, both included.
     log1p : bool
         Whether a count enters the model as log(1 + count).
+    recorded : str, optional
+        When and by what it was recorded, such as ``"last during the episode; LOINC 2951-2"``.
     """
 
     name: str
@@ -34,6 +36,7 @@ class FeatureSpec:
     levels: tuple[str, ...] | None = None
     bounds: tuple[float, float] | None = None
     log1p: bool = False
+    recorded: str | None = None
 
     def __post_init__(self) -> None:
         if self.levels is not None and (self.unit or self.bounds or self.log1p):

@@ -28,6 +28,8 @@ def origin(material: Material) -> dict[str, Any]:
         "source": provenance.source,
         "source sha256": provenance.sha256,
         "loader": provenance.loader,
+        **({"definition of the event": " ".join(provenance.definition)} if provenance.definition else {}),
+        **({"left open by the source": " ".join(provenance.notes)} if provenance.notes else {}),
         "simulated patients": "yes" if provenance.simulated else "no",
         "cohort sha256": study.cohort.content_hash,
         "study sha256": study.fingerprint,

@@ -154,7 +154,7 @@ def _subgroup_table(groups: list[dict[str, Any]]) -> Table:
 
 def _provenance(provenance: dict[str, Any]) -> Text:
     steps = "; ".join(f"{step['step']} {step['encounters']:,}" for step in provenance["flowchart"])
-    notes = " ".join(provenance["notes"])
+    notes = " ".join((*provenance["definition"], *provenance["notes"]))
     return _words(f"{provenance['source']} ({provenance['sha256'][:12]}): {steps}. {notes}", style="dim")
 
 

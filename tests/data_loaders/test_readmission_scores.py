@@ -9,7 +9,15 @@ from sklearn.metrics import roc_auc_score
 
 from data_loaders import diabetes130, load
 from data_loaders.diabetes130_baselines import BASELINES, baseline_scores
-from data_loaders.readmission_scores import FIRST_CUTS, LATER_CUTS, charlson, has_malignancy, hospital, lace
+from data_loaders.readmission_scores import (
+    FIRST_CUTS,
+    LATER_CUTS,
+    charlson,
+    has_malignancy,
+    hospital,
+    hospital_simplified,
+    lace,
+)
 
 NAN = float("nan")
 
@@ -69,6 +77,36 @@ def test_the_other_items_of_hospital_and_its_ceiling_of_11():
     assert found.tolist() == [1, 2, 1, 1, 11]
 
 
+NOBODY = [0], [False], [False], [0], [0]
+HAEMOGLOBIN = [(11.99, 1), (12, 0), (12.1, 0), (4, 1), ("11.9", 1), (None, 0), (NAN, 0)]
+SODIUM = [(134.9, 1), (135, 0), (150, 0), (None, 0)]
+
+
+@pytest.mark.parametrize(("value", "expected"), HAEMOGLOBIN)
+def test_haemoglobin_in_hospital(value, expected):
+    assert hospital(*NOBODY, haemoglobin=[value]).tolist() == [expected]
+
+
+@pytest.mark.parametrize(("value", "expected"), SODIUM)
+def test_sodium_in_hospital(value, expected):
+    assert hospital(*NOBODY, sodium=[value]).tolist() == [expected]
+
+
+def test_hospital_with_its_laboratory_ends_at_13_and_simplified_at_12():
+    worst = {"haemoglobin": [7, 7], "sodium": [120, None]}
+    stay = [9, 9], [True, True], [True, True]
+    assert hospital(*stay, [1, 0], [9, 9], **worst).tolist() == [13, 11]
+    assert hospital_simplified(*stay, [9, 9], **worst).tolist() == [12, 11]
+    assert hospital_simplified(*stay, [9, 9]).tolist() == [10, 10]
+    np.testing.assert_array_equal(hospital([None], [0], [0], [0], [0], haemoglobin=[7]), [NAN])
+
+
+@pytest.mark.parametrize(("admissions", "expected"), [(0, 0), (1, 0), (2, 2), (5, 2), (6, 5), (None, NAN)])
+def test_simplified_hospital_by_hand(admissions, expected):
+    np.testing.assert_array_equal(hospital_simplified([4], [False], [False], [admissions]), [expected])
+    np.testing.assert_array_equal(hospital_simplified([5], [True], [True], [admissions], [11], [134]), [expected + 7])
+
+
 # Charlson
 
 CODES = {
@@ -83,6 +121,7 @@ CODES = {
     ("443.9",): 1,
     ("404",): 0,  # with or without heart failure and kidney disease
     ("404.93",): 4,  # with both
+    ("342.90", "343"): 0,  # LACE leaves hemiplegia out
     ("437.3",): 2,  # of the brain, and a peripheral vessel
     ("042",): 4,
     ("42",): 4,  # leading zeros are lost in many tables

@@ -13,6 +13,8 @@ DIVIDED = (
     "Patients, never encounters, were divided at random: 60 % taught the model, 20 % are audited here, and 20 % were "
     "kept to confirm what the audit found. No patient is in two parts."
 )
+COUNTED = "What counts:"
+LEFT_OPEN = "What the source leaves open:"
 PARTS = {"train": "training", "audited": "audited", "confirm": "confirming"}
 
 
@@ -27,6 +29,8 @@ def section(material: Material) -> Section:
                 f"hospital; the outcome is whether the patient was {material.study.cohort.schema.outcome_label}."
             ),
             TEACHERS if material.study.judges_its_teachers else DIVIDED,
+            *([f"{COUNTED} {' '.join(provenance.definition)}"] if provenance.definition else []),
+            *([f"{LEFT_OPEN} {' '.join(provenance.notes)}"] if provenance.notes else []),
         )
     )
     chart = Chart(
