@@ -55,7 +55,6 @@ NEEDED = ("patienthealthsystemstayid", "age", "unitstaytype", "unitdischargeloca
 """Columns of ``patient`` without which the label, or who is at risk of it, would be another."""
 
 SEXES = {"female": FEMALE, "male": MALE, "other": OTHER_SEX}
-ETHNICITIES = {"Caucasian": "White"}
 OVER_89 = r"\s*>\s*\d+\s*"
 STEPDOWN = "stepdown/other"
 DIED = ("death", "expired")

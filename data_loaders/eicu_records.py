@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from data_loaders.eicu_codes import CANCELLED, ETHNICITIES, SCHEMA, SEXES, coded, named
+from data_loaders.eicu_codes import CANCELLED, SCHEMA, SEXES, coded, named
 from data_loaders.eicu_stays import clock
 from data_loaders.hospital import Records
 from data_loaders.hospital.laboratory import by_name, in_our_units
@@ -33,7 +33,7 @@ def records_of(store: Store, units: pd.DataFrame) -> Records:
     patients = {
         "patient_id": units["hospital_stay"],
         "sex": units["sex"].str.strip().str.casefold().map(SEXES),
-        "race": units["race"].str.strip().replace(ETHNICITIES),
+        "race": units["race"],
     }
     return Records(
         in_form("patients", patients).drop_duplicates("patient_id"),
