@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from sqlalchemy.sql import quoted_name
 
 from clinflu.errors import LoaderError
 from data_loaders.tables.fields import EARLIEST, EXPECTED, LARGEST, LATEST, TYPES, Field
-from data_loaders.tables.store import Column, Store, Where, subquery
+from data_loaders.tables.store import INTEGERS, Column, Store, Where, plain_query, subquery
 
 ROW, FILE, BAD = "row of the file", "number of the file", "what is wrong"
+FLOATS, WHOLE_FLOAT = ("FLOAT", "DOUBLE"), r"\.0$"  # ids with gaps are often stored so, and come as 7.0
 SECONDS = 19  # characters of 2024-05-31 13:05:00; fractions and zones come after
 MEMORY = "2GB"
+ZONE = "SET TimeZone = 'UTC'"  # whatever that of this machine
 LINE = re.compile(r"CSV Error on Line: (\d+)")
 FAULTS = (
     ("not utf-8", "is not UTF-8; save it as UTF-8 CSV"),
@@ -83,6 +86,8 @@ class DuckStore(Store):
         if field.kind == "time":
             start = sa.func.substr(sa.cast(column.expression, sa.String()), 1, SECONDS)
             return sa.try_cast(start, sa.TIMESTAMP())
+        if field.kind == "text" and column.stored in FLOATS:
+            return sa.func.regexp_replace(sa.cast(column.expression, sa.String()), WHOLE_FLOAT, "")
         return sa.try_cast(column.expression, TYPES[field.kind])
 
     def from_table(self, table: str) -> sa.FromClause:
@@ -93,13 +98,13 @@ class DuckStore(Store):
 
     def define(self, name: str, query: str) -> None:
         """Make a view of a query."""
+        self._queries[name] = plain_query(query)
         try:
-            relation = self._connection.sql(f"SELECT * FROM ({query.rstrip().rstrip(';')}) LIMIT 0")  # noqa: S608 -- of the user
+            relation = self._connection.sql(f"SELECT * FROM ({self._queries[name]}) LIMIT 0")  # noqa: S608 -- of the user
             columns = zip(relation.columns, relation.types, strict=True)
             self.tables[name] = {column.lower(): Column(column, str(stored)) for column, stored in columns}
         except (duckdb.Error, RuntimeError, AttributeError):
             raise LoaderError(f"the query is none that the {self.source} understands; try it there first") from None
-        self._queries[name] = query.rstrip().rstrip(";")
 
     def fetch(self, table: str, fields: Mapping[str, Field], where: Where | None) -> pd.DataFrame:
         """Return the fields of the rows, and note the rows that hold something else."""
@@ -126,6 +131,9 @@ class DuckStore(Store):
             wrong.append(sa.func.contains(value, sa.func.chr(0)))
         if field.kind == "time":
             wrong += [value < sa.text(f"TIMESTAMP '{EARLIEST}'"), value >= sa.text(f"TIMESTAMP '{LATEST}'")]
+        if field.kind == "whole":
+            given = self.expression(table, replace(field, kind="number"))
+            wrong.append(given != sa.func.trunc(given))
         if field.kind == "number":
             wrong += [sa.func.isnan(value), sa.func.abs(value) > LARGEST]
         return sa.func.coalesce(sa.or_(*wrong), sa.false())
@@ -134,7 +142,7 @@ class DuckStore(Store):
         dialect = _Dialect(paramstyle="named")  # type: ignore[no-untyped-call]
         words = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
         try:
-            frame: pd.DataFrame = self._connection.sql(words).to_arrow_table().to_pandas()
+            frame: pd.DataFrame = self._connection.sql(words).to_arrow_table().to_pandas(types_mapper=INTEGERS)
         except (duckdb.Error, RuntimeError, ValueError) as error:
             raise LoaderError(self._fault(str(error), table)) from None
         return frame
@@ -177,6 +185,7 @@ def open_duckdb(path: Path, source: str, schema: str | None) -> DuckStore:
         raise LoaderError(f"there is no database file {path.name!r} there; check the path")
     try:
         connection = duckdb.connect(str(path), read_only=True)
+        connection.execute(ZONE)
     except (duckdb.Error, RuntimeError):
         raise LoaderError(f"{path.name} is no DuckDB database, is damaged, or is open for writing elsewhere") from None
     return DuckStore(source, connection, columns_of(connection, schema), {})

@@ -11,12 +11,13 @@ import duckdb
 import pandas as pd
 
 from clinflu.errors import LoaderError
-from data_loaders.tables.duck import FILE, MEMORY, ROW, DuckStore
+from data_loaders.tables.duck import FILE, MEMORY, ROW, ZONE, DuckStore
 from data_loaders.tables.members import Member, members, require_sound, sha256_of
 from data_loaders.tables.store import Column
 
 SUFFIXES = (".csv", ".parquet")
 HEADER_BYTES = 2**20
+UNREADABLE = "\ufffd"  # what stands for bytes that are no UTF-8
 SHOWN = 5
 
 
@@ -47,12 +48,16 @@ class FileStore(DuckStore):
     def __init__(self, source: Path, names: Mapping[str, str]) -> None:
         self._members = [one for one in members(source, SUFFIXES) if one.stem in names]
         self._folder = tempfile.TemporaryDirectory(prefix="clinflu-", ignore_cleanup_errors=True)
+        folder = Path(self._folder.name)
+        self._connection = duckdb.connect(
+            ":memory:", config={"temp_directory": str(folder / "spill"), "memory_limit": MEMORY}
+        )
         try:
-            parts = self._open(names)
+            parts = self._parts(folder / "tables", names)
+            tables = {table: _create(self._connection, table, some) for table, some in parts.items()}
         except BaseException:
-            self._folder.cleanup()
+            self.close()
             raise
-        tables = {table: _create(self._connection, table, some) for table, some in parts.items()}
         files = {table: [part.name for part in some] for table, some in parts.items()}
         super().__init__(source.name, self._connection, tables, files)
 
@@ -68,12 +73,9 @@ class FileStore(DuckStore):
     def note_rows(self, table: str, frame: pd.DataFrame) -> None:
         """Do nothing: the files themselves are known by their sha256."""
 
-    def _open(self, names: Mapping[str, str]) -> dict[str, list[_Part]]:
-        folder = Path(self._folder.name)
-        spill, links = folder / "spill", folder / "tables"
+    def _parts(self, links: Path, names: Mapping[str, str]) -> dict[str, list[_Part]]:
         links.mkdir()
-        self._connection = duckdb.connect(":memory:", config={"temp_directory": str(spill), "memory_limit": MEMORY})
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute(ZONE)
         parts: dict[str, list[_Part]] = {}
         for member in self._members:
             require_sound(member)
@@ -126,6 +128,8 @@ def _header(member: Member) -> list[str]:
         names = [name.strip().lower() for name in next(csv.reader(io.StringIO(start, newline="")), [])]
     except csv.Error:
         names = []
+    if any(UNREADABLE in name for name in names):
+        raise LoaderError(f"{member.name} is not UTF-8; save it as UTF-8 CSV")
     if not any(names) or "" in names:
         raise LoaderError(f"{member.name} must hold the name of every column in its first row")
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -9,7 +9,7 @@ from data_loaders.tables.files import SUFFIXES, FileStore
 from data_loaders.tables.members import members
 from data_loaders.tables.sql import PostgresStore, SqlStore
 from data_loaders.tables.store import Store
-from data_loaders.tables.url import DatabaseUrl
+from data_loaders.tables.url import PSYCOPG, DatabaseUrl
 
 Source = Path | DatabaseUrl
 
@@ -64,4 +64,4 @@ def table_names(source: Source) -> frozenset[str]:
 def _open_database(where: DatabaseUrl) -> Store:
     if where.url.get_backend_name() == "duckdb":
         return open_duckdb(Path(where.url.database or ""), where.name, where.schema)
-    return PostgresStore(where) if where.url.get_driver_name() == "psycopg" else SqlStore(where)
+    return PostgresStore(where) if where.url.drivername == PSYCOPG else SqlStore(where)

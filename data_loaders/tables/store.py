@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
@@ -18,6 +19,7 @@ SHOWN = 20
 Expressions = Mapping[str, sa.ColumnElement[Any]]
 Where = Callable[[Expressions], sa.ColumnElement[bool]]
 FRAME_TYPES = {"text": "str", "number": "float64", "whole": "Int64", "time": "datetime64[us]"}
+INTEGERS = {pa.int64(): pd.Int64Dtype()}.get  # beside missing values, so that ids keep every digit
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +173,15 @@ class Store(ABC):
         return pd.DataFrame({name: _as(frame[name], FRAME_TYPES[field.kind]) for name, field in fields.items()})
 
 
+def plain_query(query: str) -> str:
+    """Return a query as it stands in brackets: without the semicolon at its end, and whatever remark ends it."""
+    return f"{query.rstrip().rstrip(';')}\n"
+
+
 def subquery(query: str) -> sa.FromClause:
     """Return a query in words, to be selected from."""
     return sa.text(query.replace(":", r"\:")).columns().alias("described")
 
 
 def _as(values: pd.Series, kind: str) -> pd.Series:
-    return pd.to_datetime(values).astype(kind) if kind.startswith("datetime") else values.astype(kind)
+    return pd.to_datetime(values).dt.floor("s").astype(kind) if kind.startswith("datetime") else values.astype(kind)

@@ -11,6 +11,7 @@ from clinflu.errors import LoaderError
 URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+_.]*://")
 NAMES = {"postgresql": "PostgreSQL", "duckdb": "DuckDB", "sqlite": "SQLite", "mysql": "MySQL", "mssql": "SQL Server"}
 SCHEMA = "schema"
+PSYCOPG = "postgresql+psycopg"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,12 +38,13 @@ def is_url(text: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """Return a source as it may be printed: the URL of a database without its password and options."""
+    """Return a source as it may be printed: the URL of a database without its password and other options than the schema."""
     if not is_url(text):
         return text
-    url = database_url(text).url
+    where = database_url(text)
+    url, query = where.url, {} if where.schema is None else {SCHEMA: where.schema}
     return sa.URL.create(
-        url.get_backend_name(), url.username, host=url.host, port=url.port, database=url.database
+        url.get_backend_name(), url.username, host=url.host, port=url.port, database=url.database, query=query
     ).render_as_string()
 
 
@@ -73,7 +75,7 @@ def database_url(text: str) -> DatabaseUrl:
         raise LoaderError("the URL of the database names more than one schema; name one")
     url = url.difference_update_query([SCHEMA])
     if url.drivername in ("postgresql", "postgres"):
-        url = url.set(drivername="postgresql+psycopg")
+        url = url.set(drivername=PSYCOPG)
     try:
         url.get_dialect()
     except (sa.exc.NoSuchModuleError, sa.exc.ArgumentError):
