@@ -50,6 +50,8 @@ class ReadmissionSpec:
         At admission; a stay of unknown age is left out too.
     admission_types : tuple of str, optional
         Of ``ADMISSION_TYPES``: only these are index stays.
+    note : str
+        What else a reader must know, such as what a measure asks that is not done here.
 
     References
     ----------
@@ -67,6 +69,7 @@ class ReadmissionSpec:
     leave_out: tuple[str, ...] = (HOSPICE,)
     min_age_years: float | None = None
     admission_types: tuple[str, ...] | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         if check_count(self.window_days, "the window of a readmission, in days,", least=1) > LONGEST_WINDOW:
@@ -111,7 +114,7 @@ class ReadmissionSpec:
             said.append(f"Index stays are of patients aged {self.min_age_years:g} or older.")
         if self.admission_types is not None:
             said.append(f"Index stays are of these types: {', '.join(self.admission_types)}.")
-        return tuple(said)
+        return (*said, self.note) if self.note else tuple(said)
 
     def event_in_words(self) -> str:
         """Return the event as it is read after "was"."""
@@ -132,4 +135,8 @@ HOSPITAL_WIDE = ReadmissionSpec(
     name="hospital-wide 30-day readmission, in the manner of the CMS measure",
     leave_out=(AGAINST_ADVICE, OTHER_HOSPITAL, PSYCHIATRY, REHABILITATION),
     min_age_years=65.0,
+    note=(
+        "Of the CMS measure these are not applied, since no source records them: enrolment in Medicare, its list of "
+        "planned procedures, admissions for medical treatment of cancer, and cancer hospitals that it leaves out."
+    ),
 )

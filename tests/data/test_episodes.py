@@ -335,3 +335,8 @@ def test_a_definition_says_all_of_itself():
     for part in ("CMS", "30 calendar days", "24 hours", "4 hours", "do not count", "is an event", "aged 65", EMERGENCY):
         assert part in said
     assert AGAINST_ADVICE in said
+
+
+def test_the_hospital_wide_measure_says_what_of_it_is_not_done():
+    assert "enrolment in Medicare" in HOSPITAL_WIDE.in_words()[-1]
+    assert replace(ANY, note="Ours alone.").in_words() == (*ANY.in_words(), "Ours alone.")
