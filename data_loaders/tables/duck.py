@@ -119,7 +119,7 @@ class DuckStore(Store):
             query = query.where(sa.or_(where(values), bad > 0))
         frame = self._run(query, table)
         self._note(frame[frame[BAD] != 0], list(fields.values()), table)
-        return frame.drop(columns=[BAD, ROW, FILE])
+        return frame.loc[frame[BAD] == 0, list(fields)]  # what is wrong may be outside what was asked for
 
     def _wrong(self, table: str, field: Field) -> sa.ColumnElement[bool]:
         """Return whether a row holds something that is no value of the field, or nothing where it needs one."""

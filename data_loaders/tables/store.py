@@ -142,9 +142,10 @@ class Store(ABC):
         """
         if not self.problems:
             return
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems):,} problems"
-        more = f"; and {len(self.problems) - SHOWN:,} more" if len(self.problems) > SHOWN else ""
-        told = "; ".join(self.problems[:SHOWN])
+        problems = list(dict.fromkeys(self.problems))  # a table that is read twice has its problems twice
+        count = "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
+        more = f"; and {len(problems) - SHOWN:,} more" if len(problems) > SHOWN else ""
+        told = "; ".join(problems[:SHOWN])
         raise LoaderError(
             f"{self.source}: nothing was loaded: {count}: {told}{more}. Mend the source and load it again"
         )
