@@ -15,6 +15,7 @@ from data_loaders.toml_section import nearest
 OWN_LABEL = "own-label"
 PRESETS: Mapping[str, ReadmissionSpec] = {"unplanned": ReadmissionSpec(), "hospital-wide": HOSPITAL_WIDE}
 SECTION = "readmission"
+LISTS = ("leave_out", "admission_types")
 
 
 def takes_definition(loader: Loader) -> bool:
@@ -51,6 +52,12 @@ def _from_toml(path: Path) -> ReadmissionSpec:
     unknown = [key for key in section if key not in known]
     if unknown:
         raise LoaderError(f"{path.name}: a definition has no {unknown[0]!r}{nearest(unknown[0], known)}")
+    name = section.get("name", ReadmissionSpec().name)
+    if not isinstance(name, str) or not name.strip():
+        raise LoaderError(f"{path.name}: name must be a text in quotes")
+    lists = [key for key in LISTS if not isinstance(section.get(key, []), list)]
+    if lists:
+        raise LoaderError(f"{path.name}: {lists[0]} must be a list of texts, such as ['A', 'B']")
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in section.items()}
     try:
         return ReadmissionSpec(**given)

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from sqlalchemy.sql import quoted_name
 from clinflu.errors import LoaderError
 from data_loaders.tables.duck import SECONDS
 from data_loaders.tables.fields import EARLIEST, EXPECTED, LARGEST, LATEST, TYPES, Field, Kind
-from data_loaders.tables.store import FRAME_TYPES, Column, Store, Where, subquery
+from data_loaders.tables.store import FRAME_TYPES, INTEGERS, Column, Store, Where, plain_query, subquery
 from data_loaders.tables.url import DatabaseUrl
 
 BLOCK_ROWS = 100_000
@@ -34,6 +35,11 @@ PATIENCE = {
 }
 ARROW_TYPES = {"text": pa.string(), "number": pa.float64(), "whole": pa.int64(), "time": pa.timestamp("us")}
 FAULTS = (
+    (
+        "syntax error|multiple commands|top level|(relation|column) .* does not exist|no such (table|column)|ambiguous",
+        "cannot answer the query; try it there first",
+    ),
+    ("read-only|read-write|readonly", "is only ever read; give a query that changes nothing"),
     ("password|authentication|role .* does not exist|no pg_hba", "refused the user or the password; check both"),
     ("database .* does not exist", "has no database of that name; check the end of the URL"),
     ("permission denied|insufficient", "does not let this user read; ask for the right to SELECT from these tables"),
@@ -41,7 +47,11 @@ FAULTS = (
         "refused|timeout|timed out|could not translate|resolve|unreachable|no route",
         "does not answer; check the address",
     ),
-    ("invalid input syntax|cannot cast|out of range", "holds a value that is none of what its column should hold"),
+    (
+        "invalid (input syntax|literal)|cannot cast|out of range|convert|conversion|cannot safely|parsing datetime",
+        "holds a value that is none of what its column should hold",
+    ),
+    ("not a database|malformed", "is damaged, or is none of that kind"),
     ("terminat|closed|lost|server shutdown|reset", "broke off while it was read; nothing was loaded, so try again"),
 )
 
@@ -61,12 +71,17 @@ class SqlStore(Store):
         with told(where.name):
             self._engine = _engine(where)
             self._connection = self._engine.connect()
-            tables = self._columns()
+            try:
+                tables = self._columns()
+            except BaseException:
+                self.close()
+                raise
         super().__init__(where.name, tables)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Close the connection, if it has not broken off."""
+        with suppress(sa.exc.SQLAlchemyError):
+            self._connection.close()
         self._engine.dispose()
 
     def sha256(self) -> str:
@@ -77,8 +92,8 @@ class SqlStore(Store):
         """Return a column as a value; one that is a whole number as it is, so that an index on it serves."""
         if field.kind == "whole" and "INT" in column.stored.upper():
             return column.expression
-        if field.kind == "time" and self._engine.dialect.name == "sqlite":  # which has no times, only their texts
-            return sa.func.substr(column.expression, 1, SECONDS)
+        if field.kind != "text" and self._engine.dialect.name == "sqlite":
+            return _in_sqlite(column.expression, field.kind)
         return sa.cast(column.expression, TYPES[field.kind])
 
     def from_table(self, table: str) -> sa.FromClause:
@@ -89,7 +104,7 @@ class SqlStore(Store):
 
     def define(self, name: str, query: str) -> None:
         """Make a table of a query."""
-        self._queries[name] = query.rstrip().rstrip(";")
+        self._queries[name] = plain_query(query)
         with told(self.source):
             result = self._connection.execute(sa.select(sa.text("*")).select_from(self.from_table(name)).limit(0))
             columns = list(result.keys())
@@ -146,14 +161,22 @@ def _from_csv(block: bytes, fields: Mapping[str, Field]) -> pd.DataFrame:
     kinds = {name: ARROW_TYPES[field.kind] for name, field in fields.items()}
     table = csv.read_csv(
         pa.BufferReader(block),
-        csv.ReadOptions(column_names=list(fields)),
-        csv.ParseOptions(newlines_in_values=True),
+        csv.ReadOptions(column_names=list(fields), block_size=len(block)),  # whatever the length of a row
+        csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),  # one is a row that holds nothing
         csv.ConvertOptions(
             column_types=kinds, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
         ),
     )
-    frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    frame = table.to_pandas(types_mapper=INTEGERS)
     return pd.DataFrame({name: frame[name].astype(FRAME_TYPES[field.kind]) for name, field in fields.items()})
+
+
+def _in_sqlite(value: sa.ColumnElement[Any], kind: Kind) -> sa.ColumnElement[Any]:
+    """Return a value of SQLite, which has no times, only their texts, and would take what is no number for 0."""
+    if kind == "time":
+        return sa.func.substr(value, 1, SECONDS)
+    strange = sa.or_(value.op("GLOB")("*[^0-9.eE+-]*"), sa.not_(value.op("GLOB")("*[0-9]*")))
+    return sa.case((strange, value), else_=sa.cast(value, sa.Numeric(asdecimal=False)))
 
 
 def _engine(where: DatabaseUrl) -> sa.Engine:
@@ -162,7 +185,7 @@ def _engine(where: DatabaseUrl) -> sa.Engine:
         path = Path(where.url.database or "")
         if not path.is_file():
             raise LoaderError(f"there is no database file {path.name!r} there; check the path")
-        url = where.url.set(database=f"file:{path.resolve()}", query={"mode": "ro", "uri": "true"})
+        url = where.url.set(database=f"file:{quote(str(path.resolve()))}", query={"mode": "ro", "uri": "true"})
         return sa.create_engine(url)
     if where.url.get_backend_name() == "postgresql":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

@@ -38,7 +38,7 @@ def is_url(text: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """Return a source as it may be printed: the URL of a database without its password and other options than the schema."""
+    """Return a source as it may be printed: the URL of a database without its password and options, but the schema."""
     if not is_url(text):
         return text
     where = database_url(text)

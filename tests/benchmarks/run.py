@@ -22,10 +22,12 @@ from commands import discrimination_rows, import_rows, trace_rows
 from coverage import coverage_rows
 from diagnostics import diagnostics_rows
 from exports import attack_rows, report_rows, uci_attack_rows
+from fhir_size import size_rows as fhir_rows
 from fits import fit_rows, memory_rows
 from flipsets import flipset_rows
 from influences import influence_rows
 from journeys import journey_rows
+from omop_size import size_rows as omop_rows
 from peers import PeerError, Peers
 from planted import planted_refit_rows, planted_rows
 from problems import Problem, case_study_problem, case_study_test_rows, uci_audit, uci_problem
@@ -36,7 +38,7 @@ from weak_subgroups import weak_false_rows, weak_planted_rows, weak_time_rows
 
 from clinflu import Audit, ClinfluError
 
-sys.path.append(str(Path(__file__).parents[1]))  # the attacker and the random cohorts are among the tests
+sys.path.append(str(Path(__file__).parents[1]))  # the attacker and the invented hospitals are among the tests
 TABLE = "dataset_diabetes.zip"
 BESIDE = Path(__file__).parents[3] / "shared" / "data"
 MEASURED_WITH = ("clinflu", "numpy", "scipy", "scikit-learn")
@@ -123,6 +125,8 @@ MEASUREMENTS = {
     "weak": Measurement(lambda bench: weak_time_rows(bench.audit.study)),
     "weak-planted": Measurement(lambda bench: weak_planted_rows(), needs_table=False),  # noqa: ARG005
     "weak-false": Measurement(lambda bench: weak_false_rows(), needs_table=False),  # noqa: ARG005
+    "omop": Measurement(lambda bench: omop_rows(), needs_table=False),  # noqa: ARG005
+    "fhir": Measurement(lambda bench: fhir_rows(), needs_table=False),  # noqa: ARG005
     "coverage": Measurement(lambda bench: coverage_rows(), needs_table=False),  # noqa: ARG005
 }
 

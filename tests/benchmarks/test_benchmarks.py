@@ -22,6 +22,8 @@ NAMES = (
         "commands",
         "coverage",
         "exports",
+        "omop_size",
+        "fhir_size",
         "peers",
         "peer_worker",
         "run",
@@ -104,6 +106,11 @@ def test_turns_are_taken_and_the_warm_up_is_not_counted(bench):
     assert order == ["a", "b"] * 4
     assert times.median("a") == 4.0
     assert times.ratio("a", "b") == 2.0
+
+
+def test_databases_and_exports_of_any_size_are_loaded_in_processes_of_their_own(bench):
+    found = figures([*bench["omop_size"].size_rows(patients=30), *bench["fhir_size"].size_rows(size=2**18)])
+    assert sum("cohort of" in name and "peak" not in name for name in found) in (3, 4)  # without PostgreSQL 3
 
 
 def test_fits_are_compared_at_equal_gradient(bench, problem):
