@@ -173,8 +173,14 @@ class Study:
         if np.ptp(self.risks[self.split.train]) < SAME_RISK:
             found.append("The model gives every patient the same risk: no recorded variable tells them apart.")
         elif auroc(self.train.y, self.margins[self.split.train]) > PERFECT_AUROC:
+            few = self.train.y.sum() < self.train.x.shape[1]
             found.append(
-                "The model predicts its outcome almost perfectly: look for a variable that records the outcome."
+                "The model predicts its outcome almost perfectly: "
+                + (
+                    "it has more columns than events to learn from, so it knows them by heart."
+                    if few
+                    else "look for a variable that records the outcome."
+                )
             )
         unused = [one.label for one in self.cohort.schema.features if one.name not in self.design.variables]
         if unused and self.encoder:

@@ -84,7 +84,7 @@ def recognise(source: Source) -> str:
         None does, or several do.
     """
     if isinstance(source, DatabaseUrl):
-        open_store(source, ()).close()  # what is wrong with it is told, and not taken for a source of no loader
+        _require_tables(source)  # what is wrong with it is told, and not taken for a source of no loader
     loaders = all_loaders()
     names = [name for name, loader in loaders.items() if loader.recognises(source)]
     shown = source.name if isinstance(source, DatabaseUrl) else repr(source.name)
@@ -96,6 +96,13 @@ def recognise(source: Source) -> str:
     if len(names) > 1:
         raise LoaderError(f"{' and '.join(names)} all recognise {shown}; name one with --loader")
     return names[0]
+
+
+def _require_tables(source: DatabaseUrl) -> None:
+    with open_store(source, ()) as store:
+        if not store.tables:
+            schema = f"schema {source.schema!r}" if source.schema else "the schema that it opens in"
+            raise LoaderError(f"the {source.name} has no tables in {schema} that this user may see; add ?schema=NAME")
 
 
 def _source(path: str | Path | None) -> Source | None:

@@ -156,8 +156,8 @@ def _cohort(records: Records, units: pd.DataFrame, found: AtRisk, provenance: Pr
         discharged=clock(frame["end"]),
         **dict.fromkeys(("admission_type", "disposition"), pd.Series(None, frame.index, dtype="str")),
     )
-    ends = pd.Series(clock(units["end"]).array, index=units["encounter_id"])
-    timeline = Timeline(episodes, found.members, ends)
+    stays = pd.DataFrame({"patient_id": units["hospital_stay"], "discharged": clock(units["end"])})
+    timeline = Timeline(episodes, found.members, stays.set_index(units["encounter_id"]))
     shared = [_of_a_unit(one) for one in features(Material(records, episodes, timeline))]
     own = list(_of_the_unit(frame))
     taken = {one.spec.name for one in own}

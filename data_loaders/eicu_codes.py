@@ -4,13 +4,13 @@ import pandas as pd
 
 from data_loaders.hospital.lookup import looked_up
 from data_loaders.hospital.records import FEMALE, MALE, OTHER_SEX
-from data_loaders.tables.fields import number, text
+from data_loaders.tables.fields import identifier, number, text
 
 SCHEMA = {
     "patient": {
-        "encounter_id": text("patientunitstayid", required=True),
-        "hospital_stay": text("patienthealthsystemstayid", required=True),
-        "patient_id": text("uniquepid", required=True),
+        "encounter_id": identifier("patientunitstayid", required=True),
+        "hospital_stay": identifier("patienthealthsystemstayid", required=True),
+        "patient_id": identifier("uniquepid", required=True),
         "visit": number("unitvisitnumber", required=True),
         "before": number("hospitaladmitoffset", required=True),
         "ended": number("unitdischargeoffset", required=True),
@@ -24,18 +24,18 @@ SCHEMA = {
         "status": text("unitdischargestatus"),
     },
     "diagnosis": {
-        "encounter_id": text("patientunitstayid", required=True),
+        "encounter_id": identifier("patientunitstayid", required=True),
         "offset": number("diagnosisoffset", required=True),
         "codes": text("icd9code"),
         "priority": text("diagnosispriority"),
     },
     "treatment": {
-        "encounter_id": text("patientunitstayid", required=True),
+        "encounter_id": identifier("patientunitstayid", required=True),
         "offset": number("treatmentoffset", required=True),
         "words": text("treatmentstring", required=True),
     },
     "medication": {
-        "encounter_id": text("patientunitstayid", required=True),
+        "encounter_id": identifier("patientunitstayid", required=True),
         "ordered": number("drugorderoffset"),
         "started": number("drugstartoffset", required=True),
         "name": text("drugname"),
@@ -43,7 +43,7 @@ SCHEMA = {
         "cancelled": text("drugordercancelled"),
     },
     "lab": {
-        "encounter_id": text("patientunitstayid", required=True),
+        "encounter_id": identifier("patientunitstayid", required=True),
         "offset": number("labresultoffset", required=True),
         "name": text("labname"),
         "value": number("labresult"),

@@ -33,7 +33,8 @@ from data_loaders.tables.members import Member, sha256_of
 from data_loaders.tables.source import Source, require_path
 
 NAME = "fhir"
-FOLLOW_UP = "Follow-up is taken to end with the last encounter of the export."
+FOLLOW_UP = "Follow-up is taken to end with the last encounter of the export, in {}."
+NO_FOLLOW_UP = "No encounter of the export tells when it began, so the end of follow-up is not known."
 CLOCK = "Times are read as they are written, on the ward's clock, without their offset from UTC."
 UTC_ALONE = "All times are in UTC, so days end at its midnight and not at that of the ward."
 BOTH_CLOCKS = "Some times are in UTC and others on another clock; they were compared as they are written."
@@ -132,7 +133,8 @@ class _Reading:
         )
 
     def _notes(self, records: Records) -> Iterator[str]:
-        yield FOLLOW_UP
+        last = records.stays["followed_until"].max()
+        yield NO_FOLLOW_UP if pd.isna(last) else FOLLOW_UP.format(last.year)
         yield CLOCK
         if True in self.book.zones:
             yield BOTH_CLOCKS if False in self.book.zones else UTC_ALONE

@@ -35,19 +35,28 @@ CLASSES = {
 
 NOT_KNOWN = ""
 DISPOSITIONS = {
-    **dict.fromkeys(("home", "alt-home", "1", "6", "8"), HOME),
+    **dict.fromkeys(("home", "alt-home", "1", "6", "8", "81", "86"), HOME),
     **dict.fromkeys(("hosp", "50", "51"), HOSPICE),
     **dict.fromkeys(("exp", "20", "40", "41", "42"), DIED),
     **dict.fromkeys(("aadvice", "aama", "7"), AGAINST_ADVICE),
-    **dict.fromkeys(("other-hcf", "2", "5", "43", "66"), OTHER_HOSPITAL),
-    **dict.fromkeys(("rehab", "62"), REHABILITATION),
-    **dict.fromkeys(("psy", "65"), PSYCHIATRY),
-    **dict.fromkeys(("snf", "long", "3", "4", "61", "63", "64", "70"), FACILITY),
+    **dict.fromkeys(("other-hcf", "2", "5", "43", "66", "82", "85", "88", "94"), OTHER_HOSPITAL),
+    **dict.fromkeys(("rehab", "62", "90"), REHABILITATION),
+    **dict.fromkeys(("psy", "65", "93"), PSYCHIATRY),
+    **dict.fromkeys(("snf", "long", "3", "4", "21", "61", "63", "64", "69", "70"), FACILITY),
+    **dict.fromkeys(("83", "84", "87", "89", "91", "92", "95"), FACILITY),
     **dict.fromkeys(("oth", "9", "30"), NOT_KNOWN),
 }
 """In lower case, without zeros in front. Another healthcare facility (``other-hcf``) is taken for another hospital,
-since nursing homes, rehabilitation and psychiatry have codes of their own.
+since nursing homes, rehabilitation and psychiatry have codes of their own. Of the numbers, 81 to 95 are others with a
+planned readmission: 81 to 86 are 1 to 6, 87 is 21 (court or law enforcement), 88 is 43, 89 to 94 are 61 to 66, 95 is
+70.
 """
+NUBC = (
+    "www.nubc.org/codesystem/patdischargestatus",
+    "www.nubc.org/patient-discharge",
+    "urn:oid:2.16.840.1.113883.6.301.5",
+)
+"""In lower case, without ``http://``."""
 
 SOURCES = {
     "hosp-trans": "Transferred from other hospital",
@@ -110,6 +119,18 @@ def meaning(codings: list[Coding], known: dict[str, str]) -> str | None:
         if found is not None:
             return found
     return None
+
+
+def went(codings: list[Coding]) -> str | None:
+    """Return what a discharge disposition means, or else its words; numbers are codes of the NUBC alone."""
+    found = meaning([one for one in codings if not one.code.strip().isdigit() or _of_nubc(one.system)], DISPOSITIONS)
+    return words(codings) if found is None else found or None
+
+
+def _of_nubc(system: str) -> bool:
+    """Whether a system is that of the National Uniform Billing Committee, or not told."""
+    plain = system.strip().lower().removeprefix("http://").removeprefix("https://")
+    return not plain or plain in NUBC
 
 
 def words(codings: list[Coding]) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import time
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,6 @@ from clinflu.data.readmission import DISPOSITIONS as PLACES
 from data_loaders.fhir_codes import (
     ADMISSIONS,
     CLASSES,
-    DISPOSITIONS,
     EMERGENCY_ROOM,
     OBSERVED,
     PRIORITIES,
@@ -20,10 +20,11 @@ from data_loaders.fhir_codes import (
     SOURCES,
     STAY,
     meaning,
+    went,
     words,
 )
 from data_loaders.fhir_columns import CODE, LONG, NONE, REAL, Book, Codes, Columns, times
-from data_loaders.fhir_nodes import NO_TIME, Coding, Moment, Node
+from data_loaders.fhir_nodes import DAY_SECONDS, NO_TIME, Moment, Node
 from data_loaders.hospital.ages import age_at, died_within
 from data_loaders.hospital.records import EMERGENCY_VISIT, OUTPATIENT_VISIT, in_form
 from data_loaders.hospital.words import DIED, admission_type, disposition, is_planned, plain_words
@@ -34,6 +35,7 @@ NOT_READ = "cancelled, planned or entered in error, and not read"
 DEEPEST = 16
 USES = {"billing": 0, "dd": 1, "": 2}
 OTHER_USE = 3
+AHEAD = "after today, and not taken for the end of follow-up"
 NOT_A_DAY = "only a year or a month, and taken for unknown"
 
 
@@ -107,12 +109,12 @@ class Encounters:
     def _asked(self, node: Node) -> tuple[int, int, int]:
         """Return the numbers of the type of an admission, its source and the disposition."""
         around = node.node("hospitalization" if "hospitalization" in node.fields else "admission")
-        came, went = around.codings("admitSource"), around.codings("dischargeDisposition")
+        came = around.codings("admitSource")
         source = meaning(came, SOURCES) or words(came)
         return (
             self.types.of(_type_meant(node)),
             self.sources.of(source),
-            self.dispositions.of(_meant(went, DISPOSITIONS)),
+            self.dispositions.of(went(around.codings("dischargeDisposition"))),
         )
 
     def _rank(self, node: Node, number: int) -> None:
@@ -147,7 +149,7 @@ class Encounters:
         stay_of[number] = np.where(is_stay[owner], number[owner], NONE)
         patient_of = np.full(len(self.book.encounters), NONE)
         patient_of[number] = rows["patient"]
-        stays = self._stays(rows[own].reset_index(drop=True), patients, _last(rows))
+        stays = self._stays(rows[own].reset_index(drop=True), patients, self._last(rows["start"], own))
         visits = self._visits(rows[_is_visit(rows, parents.of)].reset_index(drop=True))
         return Stays(stays, visits, stay_of, patient_of, self.ranks.frame())
 
@@ -177,6 +179,23 @@ class Encounters:
             "age_years": age_at(birth, admitted),
         }
         return in_form("stays", values)
+
+    def _last(self, starts: pd.Series, own: Flags) -> int:
+        """Return when the last encounter began; one after today is none unless most stays are, as with shifted dates.
+
+        Parameters
+        ----------
+        starts : Series of int
+            Of all encounters.
+        own : (number of encounters,) bool
+            Which of them are stays.
+        """
+        tomorrow = int(time()) + DAY_SECONDS  # a ward's clock may be ahead of UTC
+        ahead = starts > tomorrow
+        if own.any() and ahead[own].mean() > 0.5:
+            return int(starts.max())
+        self.book.log.notice(KIND, "period.start", AHEAD, int(ahead.sum()))
+        return int(starts[~ahead].max()) if not ahead.all() else NO_TIME
 
     def _visits(self, rows: pd.DataFrame) -> pd.DataFrame:
         kinds = np.where(rows["kind"] == EMERGENCY_ROOM, EMERGENCY_VISIT, OUTPATIENT_VISIT)
@@ -222,10 +241,6 @@ def _is_visit(rows: pd.DataFrame, parents: Rows) -> Flags:
     return np.asarray((kind != STAY) & (~part | (emergency & (kind[parents] != EMERGENCY_ROOM))))
 
 
-def _last(rows: pd.DataFrame) -> int:
-    return int(max(rows["start"].max(), rows["end"].max())) if len(rows) else NO_TIME
-
-
 def _conditions(diagnosis: Node) -> list[str]:
     """Return the ids of the conditions of a diagnosis: one in R4, several in R5."""
     if isinstance(diagnosis.fields.get("condition"), list):
@@ -242,11 +257,6 @@ def _type_meant(node: Node) -> str | None:
     of_it = node.codings("type")
     found = meaning(ordered, PRIORITIES) or meaning(of_it, ADMISSIONS)
     return found or " ".join(one.words for one in (*priority, *of_it) if one.words) or None
-
-
-def _meant(codings: list[Coding], known: dict[str, str]) -> str | None:
-    found = meaning(codings, known)
-    return words(codings) if found is None else found or None
 
 
 def _in_words(texts: pd.Series, known: tuple[str, ...], read: Callable[[pd.Series], pd.Series]) -> pd.Series:

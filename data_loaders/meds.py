@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from clinflu.data import Cohort, ReadmissionSpec
 from clinflu.errors import ClinfluError, LoaderError
 from data_loaders.hospital import Origin, Records, hospital_cohort
-from data_loaders.hospital.records import in_form
+from data_loaders.hospital.records import EMERGENCY_VISIT, in_form
 from data_loaders.meds_codes import (
     DISCHARGES,
     GIVEN,
@@ -30,7 +30,7 @@ from data_loaders.meds_codes import (
     medication_names,
 )
 from data_loaders.meds_stays import patients, stays
-from data_loaders.tables.fields import number, text, time
+from data_loaders.tables.fields import identifier, number, text, time
 from data_loaders.tables.members import members
 from data_loaders.tables.source import Source, open_store
 from data_loaders.tables.store import Store
@@ -38,11 +38,11 @@ from data_loaders.tables.store import Store
 EVENTS = "events"
 SCHEMA = {
     EVENTS: {
-        "patient_id": text("subject_id", "patient_id", required=True),
+        "patient_id": identifier("subject_id", "patient_id", required=True),
         "at": time("time"),
         "code": text("code", required=True),
         "value": number("numeric_value"),
-        "encounter_id": text("hadm_id", "visit_id"),
+        "encounter_id": identifier("hadm_id", "visit_id"),
         "unit": text("unit"),
     }
 }
@@ -109,7 +109,7 @@ def _records(store: Store) -> Records:
     return Records(
         patients(people, starts),
         stays(people, starts, ends),
-        _visits(_events(store, tuple(VISITS))),
+        _visits(_events(store, tuple(VISITS)), starts),
         _diagnoses(_events(store, tuple(SYSTEMS))),
         _or_none("procedures", _events(store, PROCEDURES)[list(WHOSE)]),
         _medications(_events(store, GIVEN)),
@@ -131,11 +131,14 @@ def _or_none(table: str, columns: pd.DataFrame) -> pd.DataFrame | None:
     return in_form(table, dict(columns.items())) if len(columns) else None
 
 
-def _visits(events: pd.DataFrame) -> pd.DataFrame | None:
+def _visits(events: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the visits; what the emergency department did with the id of an admission is part of that."""
     kinds = {
         code: next(kind for mark, kind in VISITS.items() if code.startswith(mark)) for code in events["code"].unique()
     }
-    return _or_none("visits", events[["patient_id", "at"]].assign(kind=events["code"].map(kinds)))
+    visits = events.assign(kind=events["code"].map(kinds))
+    led = (visits["kind"] == EMERGENCY_VISIT) & visits["encounter_id"].isin(starts["encounter_id"].dropna())
+    return _or_none("visits", visits.loc[~led, ["patient_id", "at", "kind"]])
 
 
 def _diagnoses(events: pd.DataFrame) -> pd.DataFrame | None:

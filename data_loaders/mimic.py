@@ -22,7 +22,7 @@ from data_loaders.hospital.ages import age_at, capped
 from data_loaders.hospital.laboratory import by_mimic_item, in_our_units
 from data_loaders.hospital.lookup import looked_up
 from data_loaders.hospital.records import EMERGENCY_VISIT, in_form
-from data_loaders.hospital.words import DIED, admission_type, disposition, is_planned, plain_words, race
+from data_loaders.hospital.words import DIED, admission_type, disposition, is_planned, plain_words
 from data_loaders.mimic_codes import (
     AGE_COLUMNS,
     ELSEWHERE,
@@ -101,13 +101,13 @@ def _records(store: Store) -> Records:
 
 
 def _patients(admissions: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
-    """Return the patients who were ever admitted; of their races, the first that was told."""
-    told = admissions[race(admissions["race"]).notna()].sort_values("admitted").drop_duplicates("patient_id")
+    """Return the patients who were ever admitted, with the race of the first admission: a later one tells of itself."""
+    first = admissions.sort_values(["admitted", "encounter_id"]).drop_duplicates("patient_id")
     ids = admissions["patient_id"].drop_duplicates()
     columns = {
         "patient_id": ids,
         "sex": looked_up(ids, people["sex"]).str.strip().str.upper().map(SEXES),
-        "race": looked_up(ids, told.set_index("patient_id")["race"]),
+        "race": looked_up(ids, first.set_index("patient_id")["race"]),
     }
     return in_form("patients", columns)
 

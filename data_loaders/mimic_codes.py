@@ -1,11 +1,11 @@
 """What MIMIC calls its tables and columns, and what its words mean."""
 
 from data_loaders.hospital.records import FEMALE, MALE
-from data_loaders.tables.fields import number, text, time, whole
+from data_loaders.tables.fields import identifier, number, text, time, whole
 
 SCHEMA = {
     "patients": {
-        "patient_id": text("subject_id", required=True),
+        "patient_id": identifier("subject_id", required=True),
         "sex": text("gender"),
         "born": time("dob"),
         "anchor_age": number("anchor_age"),
@@ -13,8 +13,8 @@ SCHEMA = {
         "died_at": time("dod"),
     },
     "admissions": {
-        "encounter_id": text("hadm_id", required=True),
-        "patient_id": text("subject_id", required=True),
+        "encounter_id": identifier("hadm_id", required=True),
+        "patient_id": identifier("subject_id", required=True),
         "admitted": time("admittime", required=True),
         "discharged": time("dischtime"),
         "died_at": time("deathtime"),
@@ -25,35 +25,35 @@ SCHEMA = {
         "race": text("race", "ethnicity"),
     },
     "diagnoses_icd": {
-        "patient_id": text("subject_id", required=True),
-        "encounter_id": text("hadm_id", required=True),
+        "patient_id": identifier("subject_id", required=True),
+        "encounter_id": identifier("hadm_id", required=True),
         "position": number("seq_num"),
         "code": text("icd_code", "icd9_code"),
         "version": whole("icd_version"),
     },
     "procedures_icd": {
-        "patient_id": text("subject_id", required=True),
-        "encounter_id": text("hadm_id", required=True),
+        "patient_id": identifier("subject_id", required=True),
+        "encounter_id": identifier("hadm_id", required=True),
         "at": time("chartdate"),
     },
     "prescriptions": {
-        "patient_id": text("subject_id", required=True),
-        "encounter_id": text("hadm_id", required=True),
+        "patient_id": identifier("subject_id", required=True),
+        "encounter_id": identifier("hadm_id", required=True),
         "at": time("starttime", "startdate"),
         "name": text("drug", required=True),
         "part": text("drug_type"),
     },
     "labevents": {
-        "patient_id": text("subject_id", required=True),
-        "encounter_id": text("hadm_id"),
+        "patient_id": identifier("subject_id", required=True),
+        "encounter_id": identifier("hadm_id"),
         "at": time("charttime"),
         "item": whole("itemid", required=True),
         "value": number("valuenum"),
         "unit": text("valueuom"),
     },
     "edstays": {
-        "patient_id": text("subject_id", required=True),
-        "encounter_id": text("hadm_id"),
+        "patient_id": identifier("subject_id", required=True),
+        "encounter_id": identifier("hadm_id"),
         "at": time("intime", required=True),
     },
 }

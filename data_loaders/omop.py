@@ -13,25 +13,26 @@ from data_loaders.hospital.lookup import looked_up
 from data_loaders.hospital.records import in_form
 from data_loaders.hospital.words import DIED, admission_type, disposition, is_planned, plain_words
 from data_loaders.omop_concepts import (
-    ALWAYS_PLANNED,
     EMERGENCY_ADMISSION,
     RACES,
     SEX_LETTERS,
     SEXES,
     SOURCES,
+    SPECIAL_STAYS,
     STAYS,
     UNITS,
     VISITS,
     WENT,
     coded_diagnoses,
 )
-from data_loaders.tables.fields import number, text, time, whole
+from data_loaders.omop_periods import observed_until
+from data_loaders.tables.fields import identifier, number, text, time, whole
 from data_loaders.tables.source import Source, open_store, table_names
 from data_loaders.tables.store import Store, Where
 
 SCHEMA = {
     "person": {
-        "patient_id": text("person_id", required=True),
+        "patient_id": identifier("person_id", required=True),
         "sex": whole("gender_concept_id"),
         "sex_words": text("gender_source_value"),
         "year": number("year_of_birth"),
@@ -41,8 +42,8 @@ SCHEMA = {
         "race_words": text("race_source_value"),
     },
     "visit_occurrence": {
-        "encounter_id": text("visit_occurrence_id", required=True),
-        "patient_id": text("person_id", required=True),
+        "encounter_id": identifier("visit_occurrence_id", required=True),
+        "patient_id": identifier("person_id", required=True),
         "kind": whole("visit_concept_id"),
         "admitted": time("visit_start_datetime", "visit_start_date", required=True),
         "discharged": time("visit_end_datetime", "visit_end_date"),
@@ -52,14 +53,15 @@ SCHEMA = {
         "went": whole("discharged_to_concept_id", "discharge_to_concept_id"),
         "went_words": text("discharged_to_source_value", "discharge_to_source_value"),
     },
-    "death": {"patient_id": text("person_id", required=True), "died_at": time("death_datetime", "death_date")},
+    "death": {"patient_id": identifier("person_id", required=True), "died_at": time("death_datetime", "death_date")},
     "observation_period": {
-        "patient_id": text("person_id", required=True),
+        "patient_id": identifier("person_id", required=True),
+        "since": time("observation_period_start_date"),
         "until": time("observation_period_end_date", required=True),
     },
     "condition_occurrence": {
-        "patient_id": text("person_id", required=True),
-        "encounter_id": text("visit_occurrence_id"),
+        "patient_id": identifier("person_id", required=True),
+        "encounter_id": identifier("visit_occurrence_id"),
         "at": time("condition_start_datetime", "condition_start_date"),
         "code": text("condition_source_value"),
         "source_concept": whole("condition_source_concept_id"),
@@ -67,20 +69,20 @@ SCHEMA = {
         "status": text("condition_status_source_value"),
     },
     "procedure_occurrence": {
-        "patient_id": text("person_id", required=True),
-        "encounter_id": text("visit_occurrence_id"),
+        "patient_id": identifier("person_id", required=True),
+        "encounter_id": identifier("visit_occurrence_id"),
         "at": time("procedure_datetime", "procedure_date"),
     },
     "drug_exposure": {
-        "patient_id": text("person_id", required=True),
-        "encounter_id": text("visit_occurrence_id"),
+        "patient_id": identifier("person_id", required=True),
+        "encounter_id": identifier("visit_occurrence_id"),
         "at": time("drug_exposure_start_datetime", "drug_exposure_start_date"),
         "concept": whole("drug_concept_id"),
         "words": text("drug_source_value"),
     },
     "measurement": {
-        "patient_id": text("person_id", required=True),
-        "encounter_id": text("visit_occurrence_id"),
+        "patient_id": identifier("person_id", required=True),
+        "encounter_id": identifier("visit_occurrence_id"),
         "at": time("measurement_datetime", "measurement_date"),
         "concept": whole("measurement_concept_id", required=True),
         "value": number("value_as_number"),
@@ -96,6 +98,7 @@ SCHEMA = {
 }
 """By table, what is read of it; a field is the first of its columns that holds something."""
 NEEDED = ("person", "visit_occurrence")
+UNKNOWN_UNIT = "a unit that is not known"
 FIRST_DIAGNOSIS = r"primary|principal|\b1st\b|first"
 
 
@@ -170,13 +173,15 @@ def _patients(people: pd.DataFrame) -> pd.DataFrame:
 def _stays(visits: pd.DataFrame, people: pd.DataFrame, store: Store, inpatients: Where) -> pd.DataFrame:
     births = pd.Series(birth_date(people["year"], people["month"], people["day"]).array, index=people["patient_id"])
     deaths = store.read("death", SCHEMA["death"], inpatients).groupby("patient_id")["died_at"].min()
-    followed = store.read("observation_period", SCHEMA["observation_period"], inpatients)
+    periods = store.read("observation_period", SCHEMA["observation_period"], inpatients)
     patients = visits["patient_id"]
     died_at = looked_up(patients, deaths)
     went = visits["went"].map(WENT)
     went = went.where(went.notna(), disposition(visits["went_words"]))
     died = (went == DIED) | died_within(died_at, visits["admitted"], visits["discharged"])
     kind = admission_type(visits["words"]).mask(visits["kind"] == EMERGENCY_ADMISSION, EMERGENCY)
+    special = visits["kind"].map(SPECIAL_STAYS)
+    kind = kind.mask(special.notna(), special)
     came = visits["came"].map(SOURCES)
     columns = {
         **{name: visits[name] for name in ("encounter_id", "patient_id", "admitted", "discharged")},
@@ -184,9 +189,9 @@ def _stays(visits: pd.DataFrame, people: pd.DataFrame, store: Store, inpatients:
         "admission_source": came.where(came.notna(), plain_words(visits["came_words"])),
         "disposition": went.mask(went == DIED),
         "died": died,
-        "planned": is_planned(kind).mask(visits["kind"].isin(ALWAYS_PLANNED), other=True),
+        "planned": is_planned(kind),
         "died_at": died_at,
-        "followed_until": looked_up(patients, followed.groupby("patient_id")["until"].max()),
+        "followed_until": observed_until(visits, periods),
         "age_years": age_at(looked_up(patients, births[~births.index.duplicated()]), visits["admitted"]),
     }
     return in_form("stays", columns)
@@ -253,6 +258,7 @@ def _labs(store: Store, inpatients: Where) -> pd.DataFrame | None:
     )
     analytes, told = found["concept"].map(known).astype("str"), found["unit"].map(UNITS)
     units = told.where(told.notna(), found["unit_words"])
+    units = units.mask(units.isna() & found["unit"].notna() & (found["unit"] != 0), UNKNOWN_UNIT)
     columns = {name: found[name] for name in ("patient_id", "encounter_id", "at")}
     return in_form("labs", {**columns, "analyte": analytes, "value": in_our_units(analytes, found["value"], units)})
 

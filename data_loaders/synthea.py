@@ -60,8 +60,9 @@ VISITS = {
 }
 SEXES = {"F": FEMALE, "M": MALE}
 SNOMED = "SNOMED"
+FOLLOW_UP = "Follow-up is taken to end with the last encounter of the export, in {}."
+AHEAD = "after today, and not taken for the end of follow-up"
 NOTES = (
-    "Follow-up is taken to end with the last encounter of the export.",
     "Times are in UTC, so days end at its midnight and not at that of the ward.",
     "The reason of an encounter is taken for its first diagnosis.",
 )
@@ -101,7 +102,7 @@ def load(source: Source | None, spec: ReadmissionSpec | None = None) -> Cohort:
         store.finish()
         records, findings = _records(store)
         store.finish()
-        origin = Origin(store.source, store.sha256(), "synthea", _notes(store), findings, simulated=True)
+        origin = Origin(store.source, store.sha256(), "synthea", _notes(store, records.stays), findings, simulated=True)
     return hospital_cohort(records, spec or ReadmissionSpec(), origin)
 
 
@@ -111,17 +112,18 @@ def _records(store: Store) -> tuple[Records, tuple[Finding, ...]]:
     encounters = store.read("encounters", SCHEMA["encounters"], inpatients)
     encounters = encounters.assign(kind=encounters["kind"].str.strip().str.casefold())
     stays = encounters[encounters["kind"] == STAY]
-    labs, findings = _labs(store, inpatients)
+    last, ahead = _last(store, stays)
+    labs, strange = _labs(store, inpatients)
     records = Records(
         _patients(people),
-        _stays(stays, people.set_index("patient_id"), _last(store)),
+        _stays(stays, people.set_index("patient_id"), last),
         _visits(encounters),
         _diagnoses(store, inpatients, stays),
         _events(store, "procedures", inpatients),
         _events(store, "medications", inpatients),
         labs,
     )
-    return records, findings
+    return records, (*ahead, *strange)
 
 
 def _of_inpatients(store: Store) -> Where:
@@ -135,12 +137,16 @@ def _kind(values: Expressions) -> sa.ColumnElement[str]:
     return sa.func.lower(sa.func.trim(values["kind"]))
 
 
-def _last(store: Store) -> pd.Timestamp:
-    """Return when the last encounter of the export began or ended."""
-    fields = {"at": time("stop", "start")}
-    times = store.rows("encounters", fields).subquery()
+def _last(store: Store, stays: pd.DataFrame) -> tuple[pd.Timestamp, tuple[Finding, ...]]:
+    """Return when the last encounter began; one after today is none unless most stays are, as with shifted dates."""
+    tomorrow = pd.Timestamp.now(tz="UTC").tz_localize(None).floor("s") + pd.Timedelta(days=1)
+    shifted = (stays["admitted"] > tomorrow).mean() > 0.5
+    fields = {"at": time("start")}
+    times = store.rows("encounters", fields, None if shifted else lambda values: values["at"] <= tomorrow).subquery()
     latest = sa.select(sa.func.max(times.c.at)).scalar_subquery()
-    return store.read("encounters", fields, lambda values: values["at"] == latest)["at"].max()
+    found = store.read("encounters", fields, lambda values: values["at"] >= latest)["at"]
+    ahead = (found > tomorrow) & (not shifted)
+    return found[~ahead].max(), (Finding("encounters", "start", AHEAD, int(ahead.sum())),) if ahead.any() else ()
 
 
 def _patients(people: pd.DataFrame) -> pd.DataFrame:
@@ -198,12 +204,15 @@ def _labs(store: Store, inpatients: Where) -> tuple[pd.DataFrame | None, tuple[F
     analytes = found["code"].map(known).astype("str")
     numbers = pd.to_numeric(found["value"], errors="coerce").astype("float64")
     strange = int((numbers.isna() & found["value"].notna()).sum())
+    found, analytes, numbers = (one[numbers.notna()] for one in (found, analytes, numbers))
     columns = {name: found[name] for name in ("patient_id", "encounter_id", "at")}
     labs = in_form("labs", {**columns, "analyte": analytes, "value": in_our_units(analytes, numbers, found["unit"])})
     what = "laboratory values that are no number are left out"
     return labs, (Finding("observations", "value", what, strange),) if strange else ()
 
 
-def _notes(store: Store) -> tuple[str, ...]:
+def _notes(store: Store, stays: pd.DataFrame) -> tuple[str, ...]:
     absent = [table for table in SCHEMA if table not in store.tables]
-    return (*NOTES, *((f"The source has no table {', '.join(absent)}.",) if absent else ()))
+    last = stays["followed_until"].max()
+    followed = () if pd.isna(last) else (FOLLOW_UP.format(last.year),)
+    return (*followed, *NOTES, *((f"The source has no table {', '.join(absent)}.",) if absent else ()))

@@ -108,5 +108,6 @@ def about(audit: Audit) -> Node:
         node("div", banners, class_="clinflu-banners"),
         node("h1", "Why was this prediction wrong?"),
         node("p", text, class_="clinflu-about"),
+        paragraphs(*([f"What counts: {' '.join(provenance.definition)}"] if provenance.definition else [])),
         paragraphs(*audit.study.notes, class_="clinflu-note"),
     )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from clinflu.data.arrays import Rows
 from clinflu.data.cohort import Exclusion
-from clinflu.data.readmission import OTHER_HOSPITAL, ReadmissionSpec
+from clinflu.data.readmission import NO_READMISSIONS, OTHER_HOSPITAL, ReadmissionSpec
 
 HOUR, DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 DAYS_OF_A_YEAR, DAY_SECONDS = 365, 86_400
@@ -131,11 +131,11 @@ def _episode(stays: pd.DataFrame, spec: ReadmissionSpec) -> pd.Series:
 
 def _labelled(merged: pd.DataFrame, spec: ReadmissionSpec) -> pd.DataFrame:
     """Return the episodes with what came after each: the next stay, a death, the end of follow-up."""
-    after = merged.groupby("patient_id", sort=False)[["admitted", "planned"]].shift(-1)
+    after = _next(merged)
     days = _days(merged["discharged"], after["admitted"], spec)
     returned = days <= spec.window_days
     counts = returned & (spec.planned_count | ~after["planned"].eq(True).fillna(False))  # noqa: FBT003
-    dead = ~returned & (_days(merged["discharged"], merged["died_at"], spec) <= spec.window_days)
+    dead = ~returned & _days(merged["discharged"], merged["died_at"], spec).between(0, spec.window_days)
     followed = _days(merged["discharged"], merged["followed_until"], spec) >= spec.window_days
     unknown = merged["followed_until"].isna() & (spec.unknown_follow_up == "complete")
     event = counts | (dead & (spec.after_death == "event"))
@@ -145,6 +145,15 @@ def _labelled(merged: pd.DataFrame, spec: ReadmissionSpec) -> pd.DataFrame:
         dead_after=dead,
         followed=days.notna() | dead | followed | unknown,
     )
+
+
+def _next(merged: pd.DataFrame) -> pd.DataFrame:
+    """Return ``admitted`` and ``planned`` of the next stay of the patient that could be a readmission."""
+    patients = merged["patient_id"]
+    places = pd.Series(range(len(merged)), index=merged.index, dtype="float64")
+    places = places.mask(merged["admission_type"].isin(NO_READMISSIONS)).groupby(patients, sort=False).bfill()
+    places = places.groupby(patients, sort=False).shift(-1)
+    return merged.reset_index(drop=True)[["admitted", "planned"]].reindex(places).set_axis(merged.index)
 
 
 def _days(start: pd.Series, end: pd.Series, spec: ReadmissionSpec) -> pd.Series:
@@ -165,6 +174,8 @@ def _left_out(merged: pd.DataFrame, spec: ReadmissionSpec) -> Iterator[tuple[str
         yield f"under {spec.min_age_years:g} years", merged["age_years"] < spec.min_age_years
     if spec.admission_types is not None:
         yield f"not {' or '.join(spec.admission_types)}", ~merged["admission_type"].isin(spec.admission_types)
+    for one in spec.leave_out_types:
+        yield f"a stay in {one}", merged["admission_type"].eq(one).fillna(False)  # noqa: FBT003
     if spec.after_death == "excluded":
         yield "died within the window without a readmission", merged["dead_after"]
     yield "not followed for the whole window", ~merged["followed"]

@@ -10,7 +10,8 @@ HOME, FACILITY, HOSPICE, AGAINST_ADVICE = "home", "another facility", "hospice",
 OTHER_HOSPITAL, PSYCHIATRY, REHABILITATION = "another hospital", "psychiatry", "rehabilitation"
 DISPOSITIONS = (HOME, FACILITY, HOSPICE, AGAINST_ADVICE, OTHER_HOSPITAL, PSYCHIATRY, REHABILITATION)
 EMERGENCY, URGENT, ELECTIVE, NEWBORN, OBSERVATION = "emergency", "urgent", "elective", "newborn", "observation"
-ADMISSION_TYPES = (EMERGENCY, URGENT, ELECTIVE, NEWBORN, OBSERVATION)
+NO_READMISSIONS = (PSYCHIATRY, REHABILITATION)  # types of stays that are never a readmission
+ADMISSION_TYPES = (EMERGENCY, URGENT, ELECTIVE, NEWBORN, OBSERVATION, *NO_READMISSIONS)
 
 Death = Literal["no event", "event", "excluded"]
 DEATHS: tuple[Death, ...] = ("no event", "event", "excluded")
@@ -50,6 +51,8 @@ class ReadmissionSpec:
         At admission; a stay of unknown age is left out too.
     admission_types : tuple of str, optional
         Of ``ADMISSION_TYPES``: only these are index stays.
+    leave_out_types : tuple of str
+        Of ``ADMISSION_TYPES``: these are no index stays.
     note : str
         What else a reader must know, such as what a measure asks that is not done here.
 
@@ -69,6 +72,7 @@ class ReadmissionSpec:
     leave_out: tuple[str, ...] = (HOSPICE,)
     min_age_years: float | None = None
     admission_types: tuple[str, ...] | None = None
+    leave_out_types: tuple[str, ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -83,7 +87,7 @@ class ReadmissionSpec:
         _require(self.unknown_follow_up, UNKNOWN, "follow-up that is not known")
         for one in self.leave_out:
             _require(one, DISPOSITIONS, "where a patient went")
-        for one in self.admission_types or ():
+        for one in (*(self.admission_types or ()), *self.leave_out_types):
             _require(one, ADMISSION_TYPES, "a type of admission")
         if self.admission_types == ():
             raise DataError("name at least one type of admission, or leave admission_types out for all")
@@ -105,15 +109,18 @@ class ReadmissionSpec:
                 f"another hospital, are one episode{also}."
             ),
             f"Planned readmissions {planned}.",
+            "A stay in psychiatry or rehabilitation is no readmission, and hides none that comes after it.",
             f"A death within the window without a readmission {death}.",
             f"A stay that was not followed for the whole window is left out; follow-up that is not known {follow}.",
         ]
         if self.leave_out:
-            said.append(f"Left out as index stays: those that ended in {', '.join(self.leave_out)}.")
+            said.append(f"Left out as index stays, by where they ended: {', '.join(self.leave_out)}.")
         if self.min_age_years is not None:
             said.append(f"Index stays are of patients aged {self.min_age_years:g} or older.")
         if self.admission_types is not None:
             said.append(f"Index stays are of these types: {', '.join(self.admission_types)}.")
+        if self.leave_out_types:
+            said.append(f"Left out as index stays: those in {', '.join(self.leave_out_types)}.")
         return (*said, self.note) if self.note else tuple(said)
 
     def event_in_words(self) -> str:
@@ -133,8 +140,9 @@ def _require(value: object, known: tuple[str, ...], what: str) -> None:
 
 HOSPITAL_WIDE = ReadmissionSpec(
     name="hospital-wide 30-day readmission, in the manner of the CMS measure",
-    leave_out=(AGAINST_ADVICE, OTHER_HOSPITAL, PSYCHIATRY, REHABILITATION),
+    leave_out=(AGAINST_ADVICE, OTHER_HOSPITAL),
     min_age_years=65.0,
+    leave_out_types=(PSYCHIATRY, REHABILITATION),
     note=(
         "Of the CMS measure these are not applied, since no source records them: enrolment in Medicare, its list of "
         "planned procedures, admissions for medical treatment of cancer, and cancer hospitals that it leaves out."

@@ -35,7 +35,10 @@ def check_fit_input(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> N
         raise FitError("the outcome must be 0 or 1 in every row")
     counted = y[weights > 0]
     if counted.min() == counted.max():
-        raise OneClassError(f"all {len(counted):,} rows have the outcome {counted[0]:.0f}; a model needs both classes")
+        raise OneClassError(
+            f"all {len(counted):,} rows have the outcome {counted[0]:.0f}; a model needs both classes: give more "
+            "encounters to learn from"
+        )
 
 
 def check_start(start: Vector, columns: int) -> None:

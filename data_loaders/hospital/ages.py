@@ -31,6 +31,9 @@ def capped(age: pd.Series) -> pd.Series:
 
 
 def died_within(died_at: pd.Series, admitted: pd.Series, discharged: pd.Series) -> pd.Series:
-    """Return whether each death was within the stay, the whole day of the discharge included."""
-    ended = discharged.fillna(died_at).dt.normalize() + pd.Timedelta(days=1)
+    """Return whether each death was within the stay, the whole day of the discharge included.
+
+    A stay without an end holds none: the death may have been years later.
+    """
+    ended = discharged.dt.normalize() + pd.Timedelta(days=1)
     return (died_at >= admitted.dt.normalize()) & (died_at < ended)

@@ -1,5 +1,6 @@
 """A cohort of the records of a hospital: episodes at risk, their label, their variables and scores to compare with."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -13,10 +14,11 @@ from data_loaders.hospital.material import Material
 from data_loaders.hospital.origin import Origin
 from data_loaders.hospital.records import Records
 from data_loaders.hospital.scores import scores
-from data_loaders.hospital.timing import Timeline
+from data_loaders.hospital.timing import NONE, Timeline
 
 SUBGROUPS = ("sex", "race", "admission_type", "admission_source", "disposition", "diagnosis_group")
 OLDEST = 130
+EVENTS = ("diagnoses", "procedures", "medications", "labs")
 KNOWN_BY_DISCHARGE = (
     "No record made after a discharge enters its episode; diagnoses count for a stay from its end, although hospitals "
     "finish their coding later."
@@ -56,7 +58,7 @@ def hospital_cohort(records: Records, spec: ReadmissionSpec, origin: Origin) -> 
             "it is defined; check the definition and that it is the right source"
         )
     frame = found.frame.sort_values(["patient_id", "admitted"])
-    timeline = Timeline(frame, found.members, checked.stays.set_index("encounter_id")["discharged"])
+    timeline = Timeline(frame, found.members, checked.stays.set_index("encounter_id")[["patient_id", "discharged"]])
     material = Material(records, frame, timeline)
     made, compared = list(features(material)), scores(material)
     rows = frame.assign(**{one.spec.name: one.values for one in made}, **compared.values).reset_index()
@@ -72,7 +74,7 @@ def hospital_cohort(records: Records, spec: ReadmissionSpec, origin: Origin) -> 
     provenance = _provenance(origin, spec, found, checked, len(records.stays))
     years = frame["admitted"].dt.year if origin.true_years else None
     cohort = build_cohort(rows, schema, provenance)
-    return replace(cohort, findings=(*origin.findings, *checked.findings, *strange), years=years)
+    return replace(cohort, findings=(*origin.findings, *checked.findings, *strange, *_astray(material)), years=years)
 
 
 def _possible(stays: pd.DataFrame, origin: Origin) -> _Checked:
@@ -106,8 +108,9 @@ def possible_labs(records: Records) -> tuple[Records, tuple[Finding, ...]]:
     labs = records.labs
     if labs is None:
         return records, ()
-    out = pd.Series(data=False, index=labs.index)
-    findings = []
+    out = labs["value"].isna()
+    what = "no number, or one in a unit that is not known, is left out"
+    findings = [Finding("labs", "value", what, int(out.sum()))] if out.any() else []
     for key, analyte in ANALYTES.items():
         of_it = labs["analyte"] == key
         wrong = of_it & labs["value"].notna() & ~labs["value"].between(*analyte.bounds)
@@ -117,6 +120,23 @@ def possible_labs(records: Records) -> tuple[Records, tuple[Finding, ...]]:
             findings.append(Finding("labs", "value", what, int(wrong.sum())))
         out |= wrong
     return replace(records, labs=labs[~out]), tuple(findings)
+
+
+def _astray(material: Material) -> Iterator[Finding]:
+    """Tell of records that name a stay of another patient, and of tables of which nothing is of anybody in hospital."""
+    patients = pd.Index(material.records.stays["patient_id"].unique())
+    for name in EVENTS:
+        table = getattr(material.records, name)
+        if table is None:
+            continue
+        if (patients.get_indexer(table["patient_id"]) == NONE).all():
+            yield Finding(
+                name, "patient_id", "holds nothing of a patient with a stay; are ids written alike?", len(table)
+            )
+        strangers = material.timeline.strangers(table)
+        if strangers:
+            what = "names a stay of another patient; its time alone tells to which stay it belongs"
+            yield Finding(name, "encounter_id", what, strangers)
 
 
 def _provenance(origin: Origin, spec: ReadmissionSpec, found: Episodes, checked: _Checked, read: int) -> Provenance:

@@ -19,7 +19,8 @@ from data_loaders.hospital.words import race
 
 YES, NO = "yes", "no"
 YEAR = 365
-MOST = 10_000
+MOST = 1_000_000
+MOST_SOURCES, OTHER_SOURCE = 20, "Other"
 DURING = "during the episode"
 LOOK_BACK = "during the episode or the year before"
 NOT_THE_LAST_DAY = "in the year before, but for the last 24 hours, whose visit led to the admission"
@@ -63,7 +64,7 @@ def _of_the_stay(material: Material) -> Iterator[Feature]:
     yield Feature(kind, episodes["admission_type"])
     sources = material.records.stays.set_index("encounter_id")["admission_source"]
     source = FeatureSpec("admission_source", "Admitted from", levels=(), recorded="at admission")
-    yield Feature(source, looked_up(episodes["first_stay"], sources))
+    yield Feature(source, _commonest(looked_up(episodes["first_stay"], sources)))
     went = FeatureSpec("disposition", "Discharged to", levels=DISPOSITIONS, recorded="at discharge")
     yield Feature(went, episodes["disposition"])
     days = FeatureSpec(
@@ -138,6 +139,12 @@ def _laboratory(material: Material) -> Iterator[Feature]:
                 recorded=f"{which} {DURING}; LOINC {', '.join(analyte.loinc)}",
             )
             yield _feature(material, spec, material.laboratory[(which, key)])
+
+
+def _commonest(values: pd.Series) -> pd.Series:
+    """Return the commonest values as they are, and all others as one: hospitals have hundreds of ways in."""
+    known = values.value_counts().index[:MOST_SOURCES]
+    return values.where(values.isna() | values.isin(known), OTHER_SOURCE)
 
 
 def _count(name: str, label: str, unit: str, recorded: str) -> FeatureSpec:

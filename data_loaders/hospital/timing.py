@@ -26,17 +26,20 @@ class Timeline:
         patient do not overlap.
     members : Series
         The episode of every stay that is part of one, by id of the stay.
-    stay_ends : Series
-        The discharge of every stay, by id; also of those that are part of no episode.
+    stays : DataFrame
+        ``patient_id`` and ``discharged`` of every stay, by id; also of those that are part of no episode.
     """
 
-    def __init__(self, episodes: pd.DataFrame, members: pd.Series, stay_ends: pd.Series) -> None:
+    def __init__(self, episodes: pd.DataFrame, members: pd.Series, stays: pd.DataFrame) -> None:
         self.patients = pd.Index(episodes["patient_id"].unique())
         self.ended = episodes["discharged"].to_numpy("datetime64[s]")
         self.starts = self.keys(episodes["patient_id"], episodes["admitted"].to_numpy("datetime64[s]"))
         self.ends = self.keys(episodes["patient_id"], self.ended)
-        self._stays = stay_ends.index
-        self._stay_ends = np.append(stay_ends.to_numpy("datetime64[s]"), np.datetime64("NaT"))  # the last for no stay
+        self._stays = stays.index
+        self._stay_ends = np.append(
+            stays["discharged"].to_numpy("datetime64[s]"), np.datetime64("NaT")
+        )  # last: no stay
+        self._stay_patients = np.append(self.patients.get_indexer(stays["patient_id"]), NONE)
         rows = pd.Series(episodes.index.get_indexer(members), index=members.index).reindex(self._stays, fill_value=NONE)
         self._row_of_stay = np.append(rows.to_numpy(np.int64), NONE)
 
@@ -49,24 +52,26 @@ class Timeline:
     def within(self, events: pd.DataFrame) -> Rows:
         """Return the row of the episode to which each event belongs, ``NONE`` where there is none, (m,).
 
-        An event belongs to the episode of the stay that it names or, where it names none, to the one of its patient
-        that was under way. It belongs to none if it was recorded after the discharge.
+        An event belongs to the episode of the stay that it names or, where it names none of its patient, to the one
+        of its patient that was under way. It belongs to none if it was recorded after the discharge. A discharge of
+        which only the date is known lasts to the end of that day for what names the stay.
 
         Parameters
         ----------
         events : DataFrame
             ``patient_id``, ``encounter_id`` and ``at``; ids and times may be missing.
         """
-        stay = self._stays.get_indexer(events["encounter_id"])
+        stay = self._stay(events)
         times = _moments(events, stay)
         under_way = self._under_way(self.keys(events["patient_id"], times))
         row = np.where(stay == NONE, under_way, self._row_of_stay[stay])
-        late = times > self.ended[row]  # a missing time is never late
+        ended = self.ended[row]
+        late = times > np.where((stay != NONE) & _is_date(ended), ended + END_OF_DAY, ended)  # a missing time never is
         return np.where(late, NONE, row)
 
     def coded_at(self, diagnoses: pd.DataFrame) -> Times:
         """Return from when on each diagnosis counts: one of a stay from its end, or later if it was recorded later."""
-        stay = self._stays.get_indexer(diagnoses["encounter_id"])
+        stay = self._stay(diagnoses)
         times, ends = _moments(diagnoses, stay), self._stay_ends[stay]
         known: Times = np.where(np.isnat(ends) | (times > ends), times, ends)
         return known
@@ -88,6 +93,17 @@ class Timeline:
         )
         return np.asarray(last - first)
 
+    def strangers(self, events: pd.DataFrame) -> int:
+        """Return how many events name a stay of another patient."""
+        stay = self._stays.get_indexer(events["encounter_id"])
+        return int(((stay != NONE) & (self._stay(events) == NONE)).sum())
+
+    def _stay(self, events: pd.DataFrame) -> Rows:
+        """Return the place of the stay that each event names, if it is one of its patient."""
+        stay = self._stays.get_indexer(events["encounter_id"])
+        patient = self.patients.get_indexer(events["patient_id"])
+        return np.where(self._stay_patients[stay] == patient, stay, NONE)
+
     def _under_way(self, keys: Keys) -> Rows:
         place = np.searchsorted(self.starts, keys, side="right") - 1
         under_way = (place >= 0) & (keys <= self.ends[np.maximum(place, 0)])
@@ -97,6 +113,11 @@ class Timeline:
 def _moments(events: pd.DataFrame, stay: Rows) -> Times:
     """Return when each event was; a date alone is taken for the end of that day, unless it names a stay."""
     times = events["at"].to_numpy("datetime64[s]")
-    date_alone = (times == times.astype("datetime64[D]")) & (stay == NONE)
+    date_alone = _is_date(times) & (stay == NONE)
     known: Times = np.where(date_alone, times + END_OF_DAY, times)
     return known
+
+
+def _is_date(times: Times) -> Flags:
+    dates: Flags = times == times.astype("datetime64[D]")
+    return dates

@@ -21,19 +21,24 @@ from clinflu.data.readmission import (
 
 DIED = "died"
 WENT = (
-    (DIED, r"\b(died|dead|expired|deceased|death)\b"),
+    (DIED, r"(?<!not )\b(?:died|dead|expired|deceased|death)\b"),
     (HOSPICE, r"hospice"),
     (AGAINST_ADVICE, r"against|\bama\b|left without|self.?discharge|absconded|eloped"),
+    (FACILITY, r"nursing (?:home|facility)|\bcourt\b|law enforcement|\bjail\b|\bprison\b"),
+    (HOME, r"\bto (?:his |her |own |a |private )*home\b|home (?:health|care|with)"),
     (PSYCHIATRY, r"psych"),
     (REHABILITATION, r"\brehab"),
     (FACILITY, r"skilled|\bsnf\b|nursing|long.?term|\bltac?h?\b|\bicf\b|assisted|intermediate|custodial|chronic"),
-    (OTHER_HOSPITAL, r"hosp|acute care|short.?term|transfer"),
+    (OTHER_HOSPITAL, r"hosp|acute care|short.?term"),
     (HOME, r"\bhome\b|\bself.?care\b|residence"),
+    (OTHER_HOSPITAL, r"transfer"),
     (FACILITY, r"facility|other|institution"),
 )
 CAME = (
     (OBSERVATION, r"\bobserv"),
     (NEWBORN, r"\bnewborn\b|\bbirth\b"),
+    (URGENT, r"\b(?:non|not|un)[\s-]*(?:elective|planned|scheduled)\b"),
+    (ELECTIVE, r"\b(?:non|not)[\s-]*(?:emer\w*|urgent)\b"),
     (URGENT, r"\burgent\b"),
     (EMERGENCY, r"\bemer|\bed\b|\ber\b|\btrauma\b"),
     (ELECTIVE, r"\belective\b|\bplanned\b|same day|\bscheduled\b"),
@@ -48,7 +53,10 @@ RACES = (
     ("White", r"white|caucasian|european|portuguese"),
 )
 OTHER_RACE = "Other"
-PLANNED = {ELECTIVE: True, NEWBORN: True, EMERGENCY: False, URGENT: False, OBSERVATION: False}
+PLANNED = {
+    **dict.fromkeys((ELECTIVE, NEWBORN, PSYCHIATRY, REHABILITATION), True),
+    **dict.fromkeys((EMERGENCY, URGENT, OBSERVATION), False),
+}
 
 
 def disposition(words: pd.Series) -> pd.Series:

@@ -14,11 +14,11 @@ from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 from sqlalchemy.sql import quoted_name
 
 from clinflu.errors import LoaderError
-from data_loaders.tables.fields import EARLIEST, EXPECTED, LARGEST, LATEST, TYPES, Field
+from data_loaders.tables.fields import EARLIEST, EXPECTED, LARGEST, LATEST, TYPES, Field, plain_id
 from data_loaders.tables.store import INTEGERS, Column, Store, Where, plain_query, subquery
 
 ROW, FILE, BAD = "row of the file", "number of the file", "what is wrong"
-FLOATS, WHOLE_FLOAT = ("FLOAT", "DOUBLE"), r"\.0$"  # ids with gaps are often stored so, and come as 7.0
+FLOATS = {"FLOAT": 2**24, "DOUBLE": 2**53}  # ids with gaps are often stored so; larger ones have lost digits
 SECONDS = 19  # characters of 2024-05-31 13:05:00; fractions and zones come after
 MEMORY = "2GB"
 ZONE = "SET TimeZone = 'UTC'"  # whatever that of this machine
@@ -86,8 +86,8 @@ class DuckStore(Store):
         if field.kind == "time":
             start = sa.func.substr(sa.cast(column.expression, sa.String()), 1, SECONDS)
             return sa.try_cast(start, sa.TIMESTAMP())
-        if field.kind == "text" and column.stored in FLOATS:
-            return sa.func.regexp_replace(sa.cast(column.expression, sa.String()), WHOLE_FLOAT, "")
+        if (field.kind == "id" and "INT" not in column.stored) or (field.kind == "text" and column.stored in FLOATS):
+            return plain_id(column.expression)
         return sa.try_cast(column.expression, TYPES[field.kind])
 
     def from_table(self, table: str) -> sa.FromClause:
@@ -100,6 +100,9 @@ class DuckStore(Store):
         """Make a view of a query."""
         self._queries[name] = plain_query(query)
         try:
+            statements = [one.type for one in duckdb.extract_statements(query)]
+            if statements != [duckdb.StatementType.SELECT]:
+                raise LoaderError(f"the {self.source} is only ever read; give one query that begins with SELECT")
             relation = self._connection.sql(f"SELECT * FROM ({self._queries[name]}) LIMIT 0")  # noqa: S608 -- of the user
             columns = zip(relation.columns, relation.types, strict=True)
             self.tables[name] = {column.lower(): Column(column, str(stored)) for column, stored in columns}
@@ -127,7 +130,10 @@ class DuckStore(Store):
         columns = [self.tables[table][name].expression for name in field.columns if name in self.tables[table]]
         held = sa.true() if field.required else sa.or_(sa.false(), *(column.is_not(None) for column in columns))
         wrong: list[sa.ColumnElement[bool]] = [sa.and_(value.is_(None), held)]
-        if field.kind == "text":
+        if field.kind == "id":
+            stored = (self.tables[table][name] for name in field.columns if name in self.tables[table])
+            wrong += [sa.func.abs(one.expression) >= FLOATS[one.stored] for one in stored if one.stored in FLOATS]
+        if field.kind in ("text", "id"):
             wrong.append(sa.func.contains(value, sa.func.chr(0)))
         if field.kind == "time":
             wrong += [value < sa.text(f"TIMESTAMP '{EARLIEST}'"), value >= sa.text(f"TIMESTAMP '{LATEST}'")]
@@ -186,6 +192,8 @@ def open_duckdb(path: Path, source: str, schema: str | None) -> DuckStore:
     try:
         connection = duckdb.connect(str(path), read_only=True)
         connection.execute(ZONE)
+        connection.execute("SET enable_external_access = false")  # a query reaches nothing but the database
+        connection.execute("SET lock_configuration = true")
     except (duckdb.Error, RuntimeError):
         raise LoaderError(f"{path.name} is no DuckDB database, is damaged, or is open for writing elsewhere") from None
     return DuckStore(source, connection, columns_of(connection, schema), {})

@@ -47,6 +47,7 @@ class FileStore(DuckStore):
 
     def __init__(self, source: Path, names: Mapping[str, str]) -> None:
         self._members = [one for one in members(source, SUFFIXES) if one.stem in names]
+        _require_once(self._members, names)
         self._folder = tempfile.TemporaryDirectory(prefix="clinflu-", ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
         self._connection = duckdb.connect(
@@ -99,6 +100,18 @@ class FileStore(DuckStore):
         except (duckdb.Error, RuntimeError):
             raise LoaderError(f"{name} is damaged or not Parquet; export it again") from None
         return {str(row[0]).lower(): Column(str(row[0]), str(row[1])) for row in described}
+
+
+def _require_once(found: list[Member], names: Mapping[str, str]) -> None:
+    """Raise if a table that is named after its one file is there twice: as CSV and as Parquet, or in two folders."""
+    seen: dict[str, Member] = {}
+    for one in found:
+        if names[one.stem] == one.stem and one.stem in seen:
+            raise LoaderError(
+                f"the table {one.stem!r} is there as {seen[one.stem].name} and as {one.name}; give the folder of one "
+                "export alone"
+            )
+        seen[one.stem] = one
 
 
 def _create(connection: duckdb.DuckDBPyConnection, table: str, parts: list[_Part]) -> dict[str, Column]:

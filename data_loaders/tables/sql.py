@@ -18,7 +18,7 @@ from sqlalchemy.sql import quoted_name
 
 from clinflu.errors import LoaderError
 from data_loaders.tables.duck import SECONDS
-from data_loaders.tables.fields import EARLIEST, EXPECTED, LARGEST, LATEST, TYPES, Field, Kind
+from data_loaders.tables.fields import EARLIEST, EXPECTED, LARGEST, LATEST, TYPES, Field, Kind, plain_id
 from data_loaders.tables.store import FRAME_TYPES, INTEGERS, Column, Store, Where, plain_query, subquery
 from data_loaders.tables.url import DatabaseUrl
 
@@ -33,13 +33,20 @@ PATIENCE = {
         "tcp_user_timeout": 1000 * PATIENCE_SECONDS,
     }
 }
-ARROW_TYPES = {"text": pa.string(), "number": pa.float64(), "whole": pa.int64(), "time": pa.timestamp("us")}
+ARROW_TYPES = {
+    "text": pa.string(),
+    "id": pa.string(),
+    "number": pa.float64(),
+    "whole": pa.int64(),
+    "time": pa.timestamp("us"),
+}
 FAULTS = (
     (
         "syntax error|multiple commands|top level|(relation|column) .* does not exist|no such (table|column)|ambiguous",
         "cannot answer the query; try it there first",
     ),
     ("read-only|read-write|readonly", "is only ever read; give a query that changes nothing"),
+    ("timezone", "does not know that time zone; write it as ?timezone=Europe/Berlin"),
     ("password|authentication|role .* does not exist|no pg_hba", "refused the user or the password; check both"),
     ("database .* does not exist", "has no database of that name; check the end of the URL"),
     ("permission denied|insufficient", "does not let this user read; ask for the right to SELECT from these tables"),
@@ -72,6 +79,7 @@ class SqlStore(Store):
             self._engine = _engine(where)
             self._connection = self._engine.connect()
             try:
+                self._set_clock(where.timezone)
                 tables = self._columns()
             except BaseException:
                 self.close()
@@ -94,6 +102,8 @@ class SqlStore(Store):
             return column.expression
         if field.kind != "text" and self._engine.dialect.name == "sqlite":
             return _in_sqlite(column.expression, field.kind)
+        if field.kind == "id" and "INT" not in column.stored.upper():
+            return plain_id(column.expression)
         return sa.cast(column.expression, TYPES[field.kind])
 
     def from_table(self, table: str) -> sa.FromClause:
@@ -129,6 +139,9 @@ class SqlStore(Store):
         for rows in self._connection.execute(query, execution_options=streamed).partitions():
             yield _frame(rows, fields)
 
+    def _set_clock(self, timezone: str) -> None:
+        """Do nothing: times have no zone here."""
+
     def _columns(self) -> dict[str, dict[str, Column]]:
         inspector = sa.inspect(self._connection)
         kinds = sa.engine.reflection.ObjectKind.ANY
@@ -146,6 +159,10 @@ class PostgresStore(SqlStore):
     ----------
     where : DatabaseUrl
     """
+
+    def _set_clock(self, timezone: str) -> None:
+        """Read times with a zone by one clock, wherever they are read and whoever reads them."""
+        self._connection.execute(sa.select(sa.func.set_config("TimeZone", timezone, False)))  # noqa: FBT003
 
     def blocks(self, query: sa.Select[Any], fields: Mapping[str, Field]) -> Iterator[pd.DataFrame]:
         """Give the rows of a query in blocks."""
@@ -175,6 +192,9 @@ def _in_sqlite(value: sa.ColumnElement[Any], kind: Kind) -> sa.ColumnElement[Any
     """Return a value of SQLite, which has no times, only their texts, and would take what is no number for 0."""
     if kind == "time":
         return sa.func.substr(value, 1, SECONDS)
+    if kind == "id":
+        whole = sa.cast(sa.cast(value, sa.BigInteger()), sa.String())
+        return sa.case((sa.func.typeof(value) == "real", whole), else_=sa.func.trim(sa.cast(value, sa.String())))
     strange = sa.or_(value.op("GLOB")("*[^0-9.eE+-]*"), sa.not_(value.op("GLOB")("*[0-9]*")))
     return sa.case((strange, value), else_=sa.cast(value, sa.Numeric(asdecimal=False)))
 

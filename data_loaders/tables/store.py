@@ -18,7 +18,7 @@ from data_loaders.tables.fields import TYPES, Field
 SHOWN = 20
 Expressions = Mapping[str, sa.ColumnElement[Any]]
 Where = Callable[[Expressions], sa.ColumnElement[bool]]
-FRAME_TYPES = {"text": "str", "number": "float64", "whole": "Int64", "time": "datetime64[us]"}
+FRAME_TYPES = {"text": "str", "id": "str", "number": "float64", "whole": "Int64", "time": "datetime64[us]"}
 INTEGERS = {pa.int64(): pd.Int64Dtype()}.get  # beside missing values, so that ids keep every digit
 
 

@@ -10,7 +10,8 @@ from clinflu.errors import LoaderError
 
 URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+_.]*://")
 NAMES = {"postgresql": "PostgreSQL", "duckdb": "DuckDB", "sqlite": "SQLite", "mysql": "MySQL", "mssql": "SQL Server"}
-SCHEMA = "schema"
+SCHEMA, TIMEZONE = "schema", "timezone"
+UTC = "UTC"
 PSYCOPG = "postgresql+psycopg"
 
 
@@ -20,6 +21,7 @@ class DatabaseUrl:
 
     url: sa.URL
     schema: str | None = None
+    timezone: str = UTC
 
     def __repr__(self) -> str:
         return self.name
@@ -38,11 +40,12 @@ def is_url(text: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """Return a source as it may be printed: the URL of a database without its password and options, but the schema."""
+    """Return a source as it may be printed: the URL of a database without its password."""
     if not is_url(text):
         return text
     where = database_url(text)
     url, query = where.url, {} if where.schema is None else {SCHEMA: where.schema}
+    query |= {} if where.timezone == UTC else {TIMEZONE: where.timezone}
     return sa.URL.create(
         url.get_backend_name(), url.username, host=url.host, port=url.port, database=url.database, query=query
     ).render_as_string()
@@ -55,7 +58,8 @@ def database_url(text: str) -> DatabaseUrl:
     ----------
     text : str
         As SQLAlchemy writes it: ``"postgresql://user@host/database"``, ``"duckdb:///file.duckdb"``. ``?schema=NAME``
-        says in which schema the tables are. Without a password, PostgreSQL looks for it where it always does:
+        says in which schema the tables are, ``?timezone=Europe/Berlin`` by which clock times are read that PostgreSQL
+        holds with a zone; otherwise by UTC. Without a password, PostgreSQL looks for it where it always does:
         ``PGPASSWORD`` or ``~/.pgpass``.
 
     Raises
@@ -70,10 +74,10 @@ def database_url(text: str) -> DatabaseUrl:
             "the URL of the database cannot be read; write it as postgresql://user@host:5432/database, and special "
             "characters of a password as %40 for @"
         ) from None
-    schema = url.query.get(SCHEMA)
-    if isinstance(schema, tuple):
-        raise LoaderError("the URL of the database names more than one schema; name one")
-    url = url.difference_update_query([SCHEMA])
+    schema, timezone = url.query.get(SCHEMA), url.query.get(TIMEZONE, UTC)
+    if isinstance(schema, tuple) or isinstance(timezone, tuple):
+        raise LoaderError("the URL of the database names more than one schema or time zone; name one")
+    url = url.difference_update_query([SCHEMA, TIMEZONE])
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername=PSYCOPG)
     try:
@@ -81,4 +85,4 @@ def database_url(text: str) -> DatabaseUrl:
     except (sa.exc.NoSuchModuleError, sa.exc.ArgumentError):
         if url.get_backend_name() != "duckdb":  # which is read without SQLAlchemy
             raise LoaderError("that kind of database is not known; check the beginning of the URL") from None
-    return DatabaseUrl(url, schema)
+    return DatabaseUrl(url, schema, timezone)

@@ -356,7 +356,7 @@ def test_few_patients_are_no_defect():
     columns = {name: values[:6] for name, values in plain().items()}
     columns["creatinine"] = np.full(6, np.nan)
     found = source_check(cohort_of(columns, FEATURES, patients=[0, 0, 0, 1, 1, 1], outcome=[0, 1, 0, 0, 0, 1]))
-    assert found.alarms == ()
+    assert [alarm.kind for alarm in found.alarms] == ["size"]
     assert "fewer than 20 patients" in found.leakage.why_not
     assert found.sides.patients_on_both_sides is None
     as_json(found.to_dict())

@@ -16,6 +16,8 @@ from clinflu.data.readmission import (
     HOSPICE,
     HOSPITAL_WIDE,
     OTHER_HOSPITAL,
+    PSYCHIATRY,
+    REHABILITATION,
     ReadmissionSpec,
 )
 from clinflu.errors import DataError
@@ -212,7 +214,7 @@ def label_by_hand(one, after, spec):
         return None
     if after and days_after(one, after["admitted"]) <= spec.window_days:
         return int(spec.planned_count or not after["planned"])
-    if days_after(one, one["died_at"]) <= spec.window_days:
+    if 0 <= days_after(one, one["died_at"]) <= spec.window_days:
         return {"excluded": None, "event": 1, "no event": 0}[spec.after_death]
     return 0 if after or days_after(one, one["followed_until"]) >= spec.window_days else None
 
@@ -340,3 +342,18 @@ def test_a_definition_says_all_of_itself():
 def test_the_hospital_wide_measure_says_what_of_it_is_not_done():
     assert "enrolment in Medicare" in HOSPITAL_WIDE.in_words()[-1]
     assert replace(ANY, note="Ours alone.").in_words() == (*ANY.in_words(), "Ours alone.")
+
+
+def test_a_death_before_the_stay_is_no_death_after_it():
+    before = {"died_at": "2019-06-01"}
+    stays = table(("2020-01-01", "2020-01-03", before))
+    assert labels(stays, replace(ANY, after_death="event")) == {"e0": 0}
+
+
+@pytest.mark.parametrize("kind", [PSYCHIATRY, REHABILITATION])
+def test_a_stay_in_psychiatry_or_rehabilitation_is_no_readmission_and_hides_none(kind):
+    between = {"admission_type": kind, "planned": True}
+    stays = table(("2020-01-01", "2020-01-03"), ("2020-01-04", "2020-01-09", between), ("2020-01-20", "2020-01-22"))
+    assert labels(stays) == {"e0": 1, "e1": 1, "e2": 0}
+    assert labels(table(("2020-01-01", "2020-01-03"), ("2020-01-04", "2020-01-09", between))) == {"e0": 0, "e1": 0}
+    assert counted(stays, replace(HOSPITAL_WIDE, min_age_years=None)) == {f"a stay in {kind}": 1}

@@ -152,7 +152,7 @@ def test_the_demo_is_counted(demo):
     assert cohort.frame["age_years"].max() == 90
     assert cohort.frame["sodium_last"].notna().sum() == 102
     assert cohort.frame["heart_failure"].eq("yes").any()
-    assert not cohort.findings
+    assert [(one.table, one.rows) for one in cohort.findings] == [("labs", 9)]  # results in words
 
 
 # Who is at risk, and of what
@@ -308,7 +308,7 @@ def test_tables_that_are_absent_or_empty(tmp_path):
     [
         ("age", "old", "column 'age': expected a number or '> 89' (1 row"),
         ("unitdischargeoffset", "never", "patient.csv row 2, column 'unitdischargeoffset': expected a number"),
-        ("patienthealthsystemstayid", None, "patient.csv row 2, column 'patienthealthsystemstayid': expected text"),
+        ("patienthealthsystemstayid", None, "patient.csv row 2, column 'patienthealthsystemstayid': expected an id"),
         ("patientunitstayid", 11, "the id of another stands in 1 rows"),
     ],
 )

@@ -12,14 +12,24 @@ import pandas as pd
 import pytest
 from sources.fhir_resources import condition, encounter, event, medication, ndjson, observation, patient, small
 
-from clinflu.data.readmission import AGAINST_ADVICE, ELECTIVE, EMERGENCY, FACILITY, HOME, HOSPICE, OTHER_HOSPITAL
+from clinflu.data.readmission import (
+    AGAINST_ADVICE,
+    ELECTIVE,
+    EMERGENCY,
+    FACILITY,
+    HOME,
+    HOSPICE,
+    OTHER_HOSPITAL,
+    PSYCHIATRY,
+    REHABILITATION,
+)
 from clinflu.errors import ClinfluError, LoaderError
 from data_loaders import fhir
 from data_loaders.fhir_lines import MOST_LINE_BYTES
 from data_loaders.fhir_nodes import A_TIME, IN_YEARS, NO_TIME, Log, id_in, moment
 
 LONGEST_SECONDS = 10
-LATER = encounter("later", "2190-01-01", "2190-01-01", code="AMB")  # until then everybody is followed
+LATER = encounter("later", "2024-01-01", "2024-01-01", code="AMB")  # until then everybody is followed
 AFTER_E1 = "2020-01-06T10:00:00-05:00"
 
 
@@ -77,7 +87,7 @@ def test_the_sample_holds_its_patients_and_its_stays(sample):
     cohort = fhir.load(sample)
     assert cohort.provenance.rows_read == 49
     assert cohort.provenance.simulated
-    assert fhir.FOLLOW_UP in cohort.provenance.notes
+    assert any(note.startswith(fhir.FOLLOW_UP[:-4]) for note in cohort.provenance.notes)
     assert cohort.years.loc[cohort.frame.index].between(1900, 2023).all()
 
 
@@ -275,6 +285,31 @@ def test_where_a_patient_went(tmp_path, code, where):
         assert bool(found["died"]) == (code == "exp")
 
 
+NUBC = "https://www.nubc.org/CodeSystem/PatDischargeStatus"
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "where"),
+    [
+        *((system, "07", AGAINST_ADVICE) for system in (NUBC, "http://www.nubc.org/patient-discharge", None)),
+        ("urn:oid:2.16.840.1.113883.6.301.5", "07", AGAINST_ADVICE),
+        ("http://hospital.example/went", "07", HOSPICE),
+        ("http://hospital.example/went", "20", HOSPICE),
+        ("http://hospital.example/went", "home", HOME),
+        *((NUBC, code, FACILITY) for code in ("21", "69", "83", "84", "87", "89", "91", "92", "95")),
+        *((NUBC, code, OTHER_HOSPITAL) for code in ("82", "85", "88", "94")),
+        *((NUBC, code, HOME) for code in ("81", "86")),
+        *((NUBC, "90", REHABILITATION), (NUBC, "93", PSYCHIATRY)),
+    ],
+)
+def test_numbers_are_codes_of_the_nubc_and_of_no_other_system(tmp_path, system, code, where):
+    coding = {"code": code, "display": "Hospice", **({"system": system} if system else {})}
+    found = only(tmp_path, stay(hospitalization={"dischargeDisposition": {"coding": [coding]}}))
+
+    assert found["disposition"] == where
+    assert not found["died"]
+
+
 def test_words_say_where_a_patient_went_if_the_code_does_not(tmp_path):
     went = {"coding": [{"code": "77", "display": "Discharged to hospice"}]}
 
@@ -310,7 +345,22 @@ def test_times_are_those_of_the_ward_and_follow_up_ends_with_the_last_encounter(
 
     assert found["admitted"] == pd.Timestamp("2020-01-01 23:30")
     assert found["discharged"] == pd.Timestamp("2020-01-05")
-    assert found["followed_until"] == pd.Timestamp("2020-05-01 11:30")
+    assert found["followed_until"] == pd.Timestamp("2020-05-01 10:00")
+
+
+def test_one_wrong_date_does_not_move_the_end_of_follow_up(tmp_path):
+    wrong = encounter("wrong", "2202-05-01", "2202-05-01", code="AMB")
+    ended = encounter("ended", "2020-01-20", "2202-01-21", code="AMB")
+
+    cohort = fhir.load(ndjson(tmp_path, Encounter=[*small()["Encounter"], wrong, ended]))
+
+    without = fhir.load(ndjson(tmp_path, Encounter=[*small()["Encounter"], ended]))
+    pd.testing.assert_frame_equal(cohort.frame, without.frame)
+    assert cohort.provenance.exclusions == without.provenance.exclusions
+    assert set(noticed(cohort).items()) - set(noticed(without).items()) == {(("Encounter", "period.start"), 1)}
+    assert [one for one in cohort.provenance.notes if "Follow-up" in one] == [
+        one for one in without.provenance.notes if "Follow-up" in one and "2202" not in one
+    ]
 
 
 def test_a_month_alone_is_no_time_of_a_stay(tmp_path):
@@ -336,9 +386,12 @@ def test_times_in_utc_are_said_to_be(tmp_path, later, note):
 
 
 def test_dates_that_were_shifted_into_the_future_give_no_years(tmp_path):
-    cohort = fhir.load(ndjson(tmp_path, Encounter=[encounter("e1", "2180-01-01", "2180-01-04"), LATER]))
+    later = encounter("later", "2190-01-01", "2190-01-01", code="AMB")
+    cohort = fhir.load(ndjson(tmp_path, Encounter=[encounter("e1", "2180-01-01", "2180-01-04"), later]))
 
     assert cohort.years is None
+    assert fhir.FOLLOW_UP.format(2190) in cohort.provenance.notes
+    assert not cohort.findings
     assert fhir.SHIFTED in cohort.provenance.notes
 
 

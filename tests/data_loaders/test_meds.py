@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from clinflu.errors import LoaderError
-from data_loaders import load, meds, recognise
+from data_loaders import load, meds, meds_stays, recognise
 from data_loaders.meds_codes import coded_diagnoses, lab_values, medication_names
 
 
@@ -79,6 +79,124 @@ def test_an_admission_without_a_discharge_before_the_next_has_none(tmp_path):
     cohort = meds.load(write(tmp_path, [*STAY, *again, event(1, "2020-03-09 10:00", "HOSPITAL_DISCHARGE//HOME")]))
     assert {one.reason: one.rows for one in cohort.provenance.exclusions} == {"no discharge is recorded": 1}
     assert list(cohort.frame.index) == ["1-1", "1-3"]
+
+
+def start(patient, at, stay=None, kind="URGENT"):
+    return event(patient, at, f"HOSPITAL_ADMISSION//{kind}", hadm_id=stay)
+
+
+def end(patient, at, stay=None, where="HOME"):
+    return event(patient, at, f"HOSPITAL_DISCHARGE//{where}", hadm_id=stay)
+
+
+def closed(*events):
+    """When each admission ended and where the patient went, by id of the stay."""
+    columns = {"at": "datetime64[us]", "encounter_id": "str", "patient_id": "str", "code": "str"}
+    frame = pd.DataFrame(events).rename(columns={"time": "at", "hadm_id": "encounter_id", "subject_id": "patient_id"})
+    frame = frame[list(columns)].astype(columns)
+    starts = frame["code"].str.startswith("HOSPITAL_ADMISSION")
+    found = meds_stays.stays(frame.iloc[:0], frame[starts], frame[~starts]).set_index("encounter_id")
+    days = found["discharged"].dt.day.astype("float64")
+    return {key: None if pd.isna(day) else int(day) for key, day in days.items()}
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param(
+            [
+                start(1, "2020-01-01", "a"),
+                start(1, "2020-01-03", "b"),
+                end(1, "2020-01-05", "b"),
+                end(1, "2020-01-09", "a"),
+            ],
+            {"a": 9, "b": 5},
+            id="one stay within another",
+        ),
+        pytest.param(
+            [
+                start(1, "2020-01-01", "a"),
+                start(1, "2020-01-03", "b"),
+                end(1, "2020-01-05", "a"),
+                end(1, "2020-01-09", "b"),
+            ],
+            {"a": 5, "b": 9},
+            id="stays that overlap",
+        ),
+        pytest.param(
+            [start(1, "2020-01-01", "a"), end(1, "2020-01-05", "b"), start(1, "2020-01-07", "b")],
+            {"a": None, "b": 5},
+            id="the discharge of another stay closes none",
+        ),
+        pytest.param([start(1, "2020-01-01", "a"), end(1, "2020-01-05", "z")], {"a": None}, id="ids that differ"),
+        pytest.param([start(1, "2020-01-01", "a"), end(2, "2020-01-05", "a")], {"a": None}, id="another patient"),
+        pytest.param(
+            [start(1, "2020-01-01", "a"), start(1, "2020-01-03"), end(1, "2020-01-05", "a"), end(1, "2020-01-09")],
+            {"a": 5, "1-2": 9},
+            id="one of two stays with an id",
+        ),
+        pytest.param([start(1, "2020-01-01", "a"), end(1, "2020-01-05")], {"a": 5}, id="a discharge without an id"),
+        pytest.param([start(1, "2020-01-01", "a"), end(1, "2020-01-01", "a")], {"a": 1}, id="no length, with an id"),
+        pytest.param([start(1, "2020-01-01"), end(1, "2020-01-01")], {"1-1": 1}, id="no length, without one"),
+        pytest.param(
+            [start(1, "2020-01-01"), end(1, "2020-01-05"), start(1, "2020-01-05"), end(1, "2020-01-09")],
+            {"1-1": 5, "1-2": 9},
+            id="a transfer, without ids",
+        ),
+        pytest.param(
+            [start(1, "2020-01-01", "a"), end(1, "2020-01-05", "a"), start(1, "2020-01-05", "b")],
+            {"a": 5, "b": None},
+            id="a transfer whose second stay has no end",
+        ),
+        pytest.param(
+            [start(1, "2020-01-01"), end(1, "2020-01-05"), start(1, "2020-01-05")],
+            {"1-1": 5, "1-2": None},
+            id="the same, without ids",
+        ),
+        pytest.param(
+            [
+                start(1, "2020-01-01"),
+                end(1, "2020-01-03"),
+                start(1, "2020-01-05"),
+                end(1, "2020-01-05"),
+                start(1, "2020-01-08"),
+                end(1, "2020-01-09"),
+            ],
+            {"1-1": 3, "1-2": 5, "1-3": 9},
+            id="no length, between others",
+        ),
+    ],
+)
+@pytest.mark.parametrize("step", [1, -1])
+def test_each_admission_is_closed_by_its_own_discharge(events, expected, step):
+    assert closed(*events[::step]) == expected
+
+
+def test_what_the_emergency_department_did_before_an_admission_is_no_visit(tmp_path):
+    stay = [{**one, "hadm_id": "a" if "HOSPITAL" in one["code"] else None} for one in STAY]
+    told = {"a": "2019-12-30 10:00", None: "2019-12-01", "z": "2019-12-02"}
+    visits = [event(1, at, "ED_REGISTRATION", hadm_id=key) for key, at in told.items()]
+
+    assert meds.load(write(tmp_path, [*stay, *visits])).frame["emergency_before"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("told", "race"),
+    [
+        ([(None, "WHITE")], "White"),
+        ([("2020-01-01 10:00", "WHITE")], "White"),
+        ([("2020-02-20 10:00", "ASIAN"), ("2019-02-01 10:00", "WHITE")], "White"),
+        ([("2020-02-20 10:00", "ASIAN")], None),
+    ],
+)
+def test_a_race_that_is_told_after_the_first_admission_is_not_known(tmp_path, told, race):
+    races = [event(1, at, f"RACE//{word}") for at, word in told]
+    again = [start(1, "2020-02-20 10:00"), end(1, "2020-02-22 10:00")]
+    other = [{**one, "subject_id": 2} for one in STAY]
+    own = [one for one in STAY if "RACE" not in one["code"]]
+    found = meds.load(write(tmp_path, [*races, *own, *again, *other])).frame.loc[["1-1", "1-2"], "race"]
+
+    assert found.isna().all() if race is None else (found == race).all()
 
 
 @pytest.mark.parametrize(

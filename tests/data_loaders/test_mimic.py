@@ -234,7 +234,19 @@ def test_the_oldest_and_the_youngest(cohort):
     assert pd.isna(frame.loc["201", "race"])
     assert frame.loc["501", ["age_years", "admission_type"]].tolist() == [0, NEWBORN]
     assert frame.loc["304", "disposition"] == OTHER_HOSPITAL
-    assert frame.loc["102", "race"] == "Hispanic or Latino"  # told at another admission
+    assert frame.loc["102", "race"] == "Hispanic or Latino"  # told at the first admission
+
+
+def test_a_race_that_only_a_later_admission_tells_is_not_known(tmp_path):
+    source = as_iv(tables())
+    first = source["admissions"]["hadm_id"] == 101
+    source["admissions"].loc[first, "race"] = "UNKNOWN"
+    source["admissions"].loc[source["admissions"]["hadm_id"] == 102, "race"] = "WHITE"
+    source["admissions"] = source["admissions"].iloc[::-1]
+    frame = mimic.load(write(tmp_path, source)).frame
+
+    assert frame.loc[["101", "102", "103"], "race"].isna().all()
+    assert frame.loc["303", "race"] == "Hispanic or Latino"
 
 
 def test_diagnoses_of_mimic_iv_are_of_either_version(tmp_path):

@@ -633,3 +633,72 @@ def test_a_visit_after_the_discharge_changes_nothing(concept, tmp_path):
     leaky = frame(tmp_path / "b", visits=(INDEX, LATER, OTHER, *before, late))
 
     pd.testing.assert_frame_equal(leaky, plain)
+
+
+# What was wrong once
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "kept"),
+    [
+        ("2021-01-01", "2022-01-01", ["11", "21"]),  # a gap: the last discharge lies in no period
+        ("2020-02-01", "2022-01-01", ["11", "12", "21"]),  # the period after adjoins
+        ("2020-02-03", "2022-01-01", ["11", "21"]),
+    ],
+)
+def test_nobody_is_followed_across_a_gap(since, until, kept, tmp_path):
+    columns = "person_id,observation_period_start_date,observation_period_end_date"
+    periods = f"{columns}\n1,2019-01-01,2020-01-31\n1,{since},{until}\n2,2019-01-01,2022-01-01\n"
+
+    assert frame(tmp_path, observation_period=periods).index.tolist() == kept
+
+
+@pytest.mark.parametrize("written", ["11.0", " 11 ", "11"])
+def test_an_id_is_the_same_however_it_is_written(written, tmp_path):
+    conditions = (
+        "person_id,visit_occurrence_id,condition_source_value\n"
+        f"{'1.0' if '.' in written else written.replace('11', '1')},{written},I50.9\n"
+    )
+
+    assert frame(tmp_path, condition_occurrence=conditions).loc["11", "heart_failure"] == "yes"
+
+
+def test_ids_that_have_lost_digits_are_refused(tmp_path):
+    folder = source(tmp_path)
+    (folder / "person.csv").unlink()
+    pd.DataFrame({"person_id": [2.0**53, 1.0], "year_of_birth": [1950, 1960]}).to_parquet(folder / "person.parquet")
+    with pytest.raises(LoaderError, match="person.parquet row 1, column 'person_id': .* lost digits"):
+        load("omop", folder)
+
+
+def test_a_record_that_names_the_stay_of_another_patient_is_counted_and_not_theirs(tmp_path):
+    conditions = "person_id,visit_occurrence_id,condition_start_date,condition_source_value\n2,11,2020-01-02,I50.9\n"
+    cohort = load("omop", source(tmp_path, condition_occurrence=conditions))
+
+    assert (cohort.frame["diagnoses"] == 0).all()
+    assert [(one.table, one.rows) for one in cohort.findings] == [("diagnoses", 1)]
+
+
+def test_a_table_of_nobody_in_hospital_is_told(tmp_path):
+    conditions = "person_id,visit_occurrence_id,condition_source_value\nP1,11,I50.9\n"
+    cohort = load("omop", source(tmp_path, condition_occurrence=conditions))
+
+    assert "are ids written alike" in cohort.findings[0].what
+
+
+def test_a_unit_concept_that_is_not_known_is_not_taken_for_ours(tmp_path):
+    columns = "person_id,visit_occurrence_id,measurement_date,measurement_concept_id,value_as_number,unit_concept_id"
+    labs = f"{columns}\n1,11,2020-01-02,3016723,12,44777\n1,11,2020-01-03,3016723,1.5,\n1,11,2020-01-03,3016723,1.7,0\n"
+    cohort = load("omop", source(tmp_path, measurement=labs))
+
+    assert cohort.frame.loc["11", ["creatinine_lowest", "creatinine_highest"]].tolist() == [1.5, 1.7]
+    assert [(one.table, one.rows) for one in cohort.findings] == [("labs", 1)]
+
+
+def test_an_open_stay_within_another_and_a_death_years_later(tmp_path):
+    within = "13,1,32037,2020-01-02 10:00:00,"
+    death = "person_id,death_date\n1,2029-01-01\n"
+    cohort = load("omop", source(tmp_path, visits=(INDEX, within, LATER, OTHER), death=death))
+
+    assert [one.reason[:4] for one in cohort.provenance.exclusions] == ["part"]
+    assert cohort.frame.index.tolist() == ["11", "12", "21"]

@@ -48,6 +48,7 @@ log1p = true
 levels = ["F", "M"]
 """
 QUERY = """SELECT * FROM "Discharges" WHERE visit LIKE '00%' AND went <> 'a:b' AND ed % 100 < 50;"""
+WRITING = "SELECT * FROM t) LIMIT 0; COPY (SELECT 42) TO 'written.csv'; SELECT * FROM (SELECT * FROM t"
 
 
 def filled(connection, mark):
@@ -214,7 +215,9 @@ MISTAKES = {
     "an absent column": (("features.ed]", "features.eds]"), "the table has no column 'eds'; did you mean 'ed'?"),
     "an absent event": (('"yes"', '"YES"'), "outcome_event stands in no row of column 'readmitted'"),
     "no query": (by_query("nonsense"), "the query is none that the DuckDB database rows.duckdb understands"),
-    "a query that changes": (by_query('DELETE FROM "Discharges"'), "the query is none that the DuckDB database"),
+    "a query that changes": (by_query('DELETE FROM "Discharges"'), "is only ever read; give one query"),
+    "a query that writes a file": (by_query(WRITING), "the query is none that the DuckDB database"),
+    "a query that reads a file": (by_query("SELECT * FROM read_text('/etc/hostname')"), "the query is none that the"),
     "an empty query": (by_query(""), "query must be a text in quotes"),
     "no rows": (by_query('SELECT * FROM "Discharges" LIMIT 0'), "gives no rows; check the query"),
     "a value out of bounds": (("[0, 120]", "[0, 70]"), "row 1, column 'age': expected a number from 0 to 70"),

@@ -149,8 +149,33 @@ def test_readmissions_to_the_30th_day_unplanned_and_followed(cohort):
     }
     assert cohort.provenance.rows_read == 8
     assert cohort.provenance.simulated
-    assert synthea.NOTES[0] in cohort.provenance.notes
+    assert synthea.FOLLOW_UP.format(2020) in cohort.provenance.notes
     assert cohort.years.tolist() == [2020] * 5
+
+
+def test_one_wrong_date_does_not_move_the_end_of_follow_up(tmp_path, cohort):
+    source = tables()
+    wrong = [visit("x1", "2202-05-01T10:00:00Z", "ambulatory"), encounter("x2", "2019-01-01", "2202-01-01", "p9")]
+    wrong[1]["ENCOUNTERCLASS"] = "hospice"
+    source["encounters"] = pd.concat([source["encounters"], table(ENCOUNTERS, *wrong)])
+    found = synthea.load(write(tmp_path, source))
+
+    pd.testing.assert_frame_equal(found.frame, cohort.frame)
+    assert found.provenance.exclusions == cohort.provenance.exclusions
+    assert synthea.FOLLOW_UP.format(2020) in found.provenance.notes
+    assert ("encounters", "start", 1) in {(one.table, one.column, one.rows) for one in found.findings}
+
+
+def test_dates_that_were_shifted_into_the_future_end_follow_up(tmp_path, cohort):
+    source = tables()
+    for name, columns in {"encounters": ("START", "STOP"), "patients": ("BIRTHDATE", "DEATHDATE")}.items():
+        for column in columns:
+            source[name][column] = source[name][column].str.replace("20", "21", n=1).str.replace("19", "20", n=1)
+    found = synthea.load(write(tmp_path, {name: source[name] for name in synthea.NEEDED}))
+
+    assert found.outcome.to_dict() == cohort.outcome.to_dict()
+    assert synthea.FOLLOW_UP.format(2120) in found.provenance.notes
+    assert not found.findings
 
 
 def test_planned_readmissions_and_deaths_count_where_asked(tmp_path):

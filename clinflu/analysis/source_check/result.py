@@ -1,6 +1,7 @@
 """What a check of a source found."""
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from clinflu.analysis.source_check.drift import Drift
@@ -13,6 +14,8 @@ from clinflu.analysis.source_check.variables import Variable
 from clinflu.data.cohort import Provenance
 from clinflu.data.finding import Finding
 
+FEWEST_OF_A_KIND = 100  # below which discrimination and calibration are hardly known
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
@@ -21,7 +24,8 @@ class Alarm:
     Parameters
     ----------
     kind : str
-        ``"leakage"``, ``"missingness"``, ``"patients"``, ``"value"``, ``"duplicates"`` or ``"drift"``.
+        ``"size"``, ``"years"``, ``"leakage"``, ``"missingness"``, ``"patients"``, ``"value"``,
+        ``"duplicates"`` or ``"drift"``.
     where : str
         The label of the variable, or what else it is about.
     says : str
@@ -69,7 +73,7 @@ class SourceCheck:
     @property
     def alarms(self) -> tuple[Alarm, ...]:
         """What to look at, the gravest first."""
-        return (*self._leaks(), *self._patients(), *self._values(), *self._copies(), *self._drifts())
+        return (*self._sizes(), *self._leaks(), *self._patients(), *self._values(), *self._copies(), *self._drifts())
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON; every name of a number holds its unit."""
@@ -84,6 +88,20 @@ class SourceCheck:
             "alarms": [asdict(alarm) for alarm in self.alarms],
             **found,
         }
+
+    def _sizes(self) -> list[Alarm]:
+        found = []
+        fewest = min(self.summary.events, self.summary.encounters - self.summary.events)
+        if fewest < FEWEST_OF_A_KIND:
+            says = (
+                f"fewer than {FEWEST_OF_A_KIND} encounters with, or without, the event: too few to fit a model and to "
+                "judge it on other patients"
+            )
+            found.append(Alarm("size", "How many there are", says))
+        if self.summary.last_year is not None and self.summary.last_year > datetime.now(UTC).year:
+            says = "years lie in the future, so dates were shifted: years are not those of the calendar"
+            found.append(Alarm("years", "Period", says))
+        return found
 
     def _leaks(self) -> list[Alarm]:
         found = []

@@ -19,14 +19,12 @@ EPISODES = pd.DataFrame(
     }
 ).set_index("encounter_id")
 MEMBERS = pd.Series(["a1", "a1", "a2", "b1"], index=["a0", "a1", "a2", "b1"])
-STAY_ENDS = pd.to_datetime(
-    pd.Series(
-        ["2020-01-12", "2020-01-15 17:00", "2020-06-03", "2020-01-11 20:00", "2019-01-02"],
-        index=["a0", "a1", "a2", "b1", "gone"],
-    ),
-    format="ISO8601",
+ENDS = ["2020-01-12", "2020-01-15 17:00", "2020-06-03", "2020-01-11 20:00", "2019-01-02"]
+STAYS = pd.DataFrame(
+    {"patient_id": ["a", "a", "a", "b", "a"], "discharged": pd.to_datetime(ENDS, format="ISO8601")},
+    index=["a0", "a1", "a2", "b1", "gone"],
 )
-TIMELINE = Timeline(EPISODES, MEMBERS, STAY_ENDS)
+TIMELINE = Timeline(EPISODES, MEMBERS, STAYS)
 A1, A2, B1 = 0, 1, 2
 
 
@@ -56,6 +54,12 @@ def events(*rows):
         (("a", "a1", "2020-01-09 23:00"), A1),  # in the emergency room, before the admission
         (("a", "a0", "2020-01-13 10:00"), A1),  # after its own stay, but within the episode
         (("a", "gone", "2020-01-12 10:00"), NONE),  # a stay that is part of no episode
+        (("a", "a2", "2020-06-03 18:00"), A2),  # only the date of the discharge is known, and the stay is named
+        (("a", None, "2020-06-03 18:00"), NONE),
+        (("a", "a2", "2020-06-04 00:00"), NONE),
+        (("b", "a1", "2020-01-11 13:00"), B1),  # a stay of another patient: the time tells
+        (("b", "a1", "2020-01-12 13:00"), NONE),
+        (("b", "a1", None), NONE),
         (("a", "unheard of", "2020-01-12 10:00"), A1),  # a visit that is no stay: the time tells
     ],
 )
@@ -95,6 +99,11 @@ def test_shortly_before_is_the_episode_and_the_year_before(at, row_a1, row_a2):
     assert TIMELINE.shortly_before(keys).tolist() == [row_a1, row_a2, False]
 
 
+def test_events_that_name_a_stay_of_another_patient_are_counted():
+    named = events(("b", "a1", "2020-01-11 13:00"), ("a", "a1", None), ("b", "b1", None), ("b", None, None))
+    assert TIMELINE.strangers(named) == 1
+
+
 def test_nothing_known_is_nothing_before():
     assert not TIMELINE.shortly_before(np.array([NONE])).any()
     assert not TIMELINE.count_before(np.zeros(0, dtype=np.int64), 365).any()
@@ -104,11 +113,11 @@ def test_nothing_known_is_nothing_before():
 @given(st.integers(0, 2**32 - 1))
 def test_random_events_are_placed_as_a_plain_loop_places_them(seed):
     rng = np.random.default_rng(seed)
-    episodes, members, ends = random_episodes(rng)
+    episodes, members, stays = random_episodes(rng)
     found = random_events(rng, episodes)
-    timeline = Timeline(episodes, members, ends)
+    timeline = Timeline(episodes, members, stays)
     keys = timeline.keys(found["patient_id"], found["at"].to_numpy("datetime64[s]"))
-    expected = [plain_place(event, episodes, ends) for event in found.itertuples()]
+    expected = [plain_place(event, episodes, stays) for event in found.itertuples()]
     assert timeline.within(found).tolist() == expected
     before = timeline.count_before(keys, 30, gap_days=1), timeline.shortly_before(keys)
     for place, one in enumerate(episodes.itertuples()):
@@ -130,7 +139,7 @@ def random_episodes(rng):
             at = end + timedelta(minutes=int(rng.integers(1, 60_000)))
     frame = pd.DataFrame(rows, columns=["encounter_id", "patient_id", "admitted", "discharged"])
     frame = frame.set_index("encounter_id")
-    return frame, pd.Series(frame.index, index=frame.index), frame["discharged"]
+    return frame, pd.Series(frame.index, index=frame.index), frame[["patient_id", "discharged"]]
 
 
 def random_events(rng, episodes):
@@ -144,11 +153,13 @@ def random_events(rng, episodes):
     return pd.DataFrame({"patient_id": patients, "encounter_id": named.astype("str"), "at": at})
 
 
-def plain_place(event, episodes, ends):
+def plain_place(event, episodes, stays):
     at = event.at
-    if event.encounter_id in ends.index:
+    if event.encounter_id in stays.index:
         place = episodes.index.get_loc(event.encounter_id)
-        return NONE if at is not pd.NaT and at > episodes["discharged"].iloc[place] else place
+        end = episodes["discharged"].iloc[place]
+        end += timedelta(hours=23, minutes=59, seconds=59) if end == end.normalize() else timedelta(0)
+        return NONE if at is not pd.NaT and at > end else place
     if at is pd.NaT:
         return NONE
     if at == at.normalize():

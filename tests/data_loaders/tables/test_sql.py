@@ -43,6 +43,7 @@ ROWS = [
 INSERT = "INSERT INTO stays VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 CANARY = "Xq7canary"
 WRONG = {"password": "Wr0ngpassword"}
+NEW_YORK = "?timezone=America/New_York"
 
 
 @pytest.fixture(scope="session")
@@ -179,16 +180,24 @@ def test_an_empty_text_is_no_missing_one(warehouse):
     assert frame["word"].isna().tolist() == [False, True]
 
 
-def test_a_time_with_a_zone_is_told_by_the_clock_of_the_database(warehouse):
+def test_a_time_with_a_zone_is_told_by_one_clock_whoever_reads_it(warehouse, monkeypatch):
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
     with warehouse.connect() as connection:
         connection.execute("ALTER DATABASE warehouse SET timezone = 'America/New_York'")
     try:
-        frame = read(warehouse.url(), {"at": time("zoned")}, table="odd")
+        frames = [read(warehouse.url() + zone, {"at": time("zoned")}, table="odd") for zone in ("", NEW_YORK)]
     finally:
         with warehouse.connect() as connection:
             connection.execute("ALTER DATABASE warehouse RESET timezone")
 
-    assert frame["at"].dropna().tolist() == [pd.Timestamp("2024-05-31 07:05:00")]
+    told = [frame["at"].dropna().item() for frame in frames]
+    assert told == [pd.Timestamp("2024-05-31 11:05:00"), pd.Timestamp("2024-05-31 07:05:00")]
+    assert without_secrets(warehouse.url() + NEW_YORK).endswith("timezone=America%2FNew_York")
+
+
+def test_an_unknown_zone_is_one_line(warehouse):
+    with pytest.raises(LoaderError, match="does not know that time zone"):
+        read(warehouse.url() + "?timezone=Nowhere", {"at": time("zoned")}, table="odd")
 
 
 def test_a_text_of_5_mb_comes_whole(warehouse):
