@@ -667,7 +667,7 @@ def test_ids_that_have_lost_digits_are_refused(tmp_path):
     folder = source(tmp_path)
     (folder / "person.csv").unlink()
     pd.DataFrame({"person_id": [2.0**53, 1.0], "year_of_birth": [1950, 1960]}).to_parquet(folder / "person.parquet")
-    with pytest.raises(LoaderError, match="person.parquet row 1, column 'person_id': .* lost digits"):
+    with pytest.raises(LoaderError, match=r"person\.parquet row 1, column 'person_id': .* lost digits"):
         load("omop", folder)
 
 
