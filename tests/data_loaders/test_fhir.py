@@ -745,7 +745,7 @@ def test_damage_is_a_cohort_or_an_error_of_ours_and_never_takes_long(tmp_path, k
     folder = ndjson(tmp_path, **small())
     path = folder / f"{kind}.000.ndjson"
     path.write_bytes(damage(path.read_bytes()))
-    start = time.perf_counter()
+    start = time.process_time()  # whatever else the machine does
 
     fhir.recognises(folder)
     try:
@@ -754,7 +754,7 @@ def test_damage_is_a_cohort_or_an_error_of_ours_and_never_takes_long(tmp_path, k
         assert len(str(error)) < 5000  # noqa: PT017
     else:
         assert len(cohort.frame) >= 1
-    assert time.perf_counter() - start < LONGEST_SECONDS
+    assert time.process_time() - start < LONGEST_SECONDS
 
 
 @pytest.mark.parametrize("where", [0, 10, 40, -40, -5])
