@@ -352,6 +352,13 @@ def test_the_index_is_that_of_its_formula():
     assert psi(others, others) == 0
 
 
+def test_a_variable_of_rare_levels_alone_is_not_constant():
+    columns = {name: values[:6] for name, values in plain().items()}
+    found = source_check(cohort_of(columns, FEATURES, patients=[0, 0, 0, 1, 1, 1], outcome=[0, 1, 0, 0, 0, 1]))
+    varying = {name for name, values in columns.items() if len(set(map(str, values))) > 1}
+    assert {one.name for one in found.variables if not one.constant} >= varying & {one.name for one in found.variables}
+
+
 def test_few_patients_are_no_defect():
     columns = {name: values[:6] for name, values in plain().items()}
     columns["creatinine"] = np.full(6, np.nan)

@@ -52,16 +52,16 @@ class Variable:
 def variables(cohort: Cohort, columns: list[Coded]) -> tuple[Variable, ...]:
     """Return what is recorded of each variable, in the order of the schema."""
     patients = patient_codes(cohort)
-    return tuple(_category(one) if one.spec.is_category else _number(cohort, one, patients) for one in columns)
+    return tuple(_category(cohort, one) if one.spec.is_category else _number(cohort, one, patients) for one in columns)
 
 
-def _category(column: Coded) -> Variable:
+def _category(cohort: Cohort, column: Coded) -> Variable:
     counts = column.counts()
     recorded = counts[:-1]
     present = int(np.count_nonzero(recorded))
     top = int(recorded.argmax()) if present else None
     return Variable(
-        **_described(column, constant=bool(np.count_nonzero(counts) <= 1)),
+        **_described(column, constant=cohort.frame[column.spec.name].nunique(dropna=False) <= 1),
         levels=present,
         commonest=None if top is None else (column.names[top] if column.named[top] else RARER),
         commonest_percent=None if top is None else PERCENT * float(recorded[top] / counts.sum()),
