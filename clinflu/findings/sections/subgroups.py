@@ -61,7 +61,10 @@ def _words(material: Material) -> Words:
     if left_out:
         said.append(f"Not shown, because with the other tables it would let small counts be worked out: {left_out}.")
     if one_level:
-        said.append(f"Not compared, because all but one level is too small to show: {', '.join(one_level)}.")
+        said.append(
+            "Not compared, because in all levels but one too few have an event, or an alert, to show: "
+            f"{', '.join(one_level)}."
+        )
     return Words(tuple(said))
 
 

@@ -79,6 +79,12 @@ def _alerts(material: Material, everyone: Subgroup) -> Iterator[str]:
 
 def _failing(material: Material) -> Iterator[str]:
     count, failing = len(material.table.groups), explained_groups(material.table, material.compared, most=None)
+    if not count:
+        yield (
+            "No subgroup could be compared with everyone else: too few have an event, or an alert, to be shown. An "
+            "internal report shows them all."
+        )
+        return
     if not failing:
         yield (
             f"Of {count:,} subgroups none is predicted worse than everyone else beyond chance, once it is counted "
