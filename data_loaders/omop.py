@@ -27,7 +27,7 @@ from data_loaders.omop_concepts import (
 )
 from data_loaders.omop_periods import observed_until
 from data_loaders.tables.fields import identifier, number, text, time, whole
-from data_loaders.tables.source import Source, open_store, table_names
+from data_loaders.tables.source import Source, reading, table_names
 from data_loaders.tables.store import Store, Where
 
 SCHEMA = {
@@ -124,12 +124,8 @@ def load(source: Source | None, spec: ReadmissionSpec | None = None) -> Cohort:
     """
     if source is None:
         raise LoaderError("this loader needs OMOP tables: give --data with a folder, a zip or the URL of a database")
-    with open_store(source, SCHEMA) as store:
-        for table in NEEDED:
-            store.require(table, SCHEMA[table])
-        store.finish()
+    with reading(source, SCHEMA, NEEDED) as store:
         records, findings = _records(store)
-        store.finish()
         origin = Origin(store.source, store.sha256(), "omop", _notes(store), findings)
     return hospital_cohort(records, spec or ReadmissionSpec(), origin)
 

@@ -17,7 +17,7 @@ from data_loaders.hospital.lookup import looked_up
 from data_loaders.hospital.records import EMERGENCY_VISIT, FEMALE, MALE, OUTPATIENT_VISIT, in_form
 from data_loaders.hospital.words import admission_type, is_planned
 from data_loaders.tables.fields import text, time
-from data_loaders.tables.source import Source, open_store, table_names
+from data_loaders.tables.source import Source, open_store, reading, table_names
 from data_loaders.tables.store import Expressions, Store, Where
 
 WHOSE = {"patient_id": text("patient", required=True), "encounter_id": text("encounter")}
@@ -96,12 +96,8 @@ def load(source: Source | None, spec: ReadmissionSpec | None = None) -> Cohort:
     """
     if source is None:
         raise LoaderError("this loader needs a Synthea export: give --data with the folder of its CSV files, or a zip")
-    with open_store(source, SCHEMA) as store:
-        for table in NEEDED:
-            store.require(table, SCHEMA[table])
-        store.finish()
+    with reading(source, SCHEMA, NEEDED) as store:
         records, findings = _records(store)
-        store.finish()
         origin = Origin(store.source, store.sha256(), "synthea", _notes(store, records.stays), findings, simulated=True)
     return hospital_cohort(records, spec or ReadmissionSpec(), origin)
 

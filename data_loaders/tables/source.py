@@ -1,10 +1,12 @@
 """Where tables are: a file, a folder, a zip, or a database."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from clinflu.errors import ClinfluError, LoaderError
 from data_loaders.tables.duck import open_duckdb
+from data_loaders.tables.fields import Field
 from data_loaders.tables.files import SUFFIXES, FileStore
 from data_loaders.tables.members import members
 from data_loaders.tables.sql import PostgresStore, SqlStore
@@ -33,6 +35,31 @@ def open_store(source: Source, tables: Iterable[str], stems: Mapping[str, str] |
     if isinstance(source, DatabaseUrl):
         return _open_database(source)
     return FileStore(source, {name: name for name in tables} if stems is None else stems)
+
+
+@contextmanager
+def reading(source: Source, schema: Mapping[str, Mapping[str, Field]], needed: Iterable[str]) -> Iterator[Store]:
+    """Open the tables of a source to be read; at the end all that was wrong with what was read is raised.
+
+    Parameters
+    ----------
+    source : Path or DatabaseUrl
+    schema : mapping of str to mapping of str to Field
+        By table, what is read of it.
+    needed : iterable of str
+        Tables without which nothing can be read.
+
+    Raises
+    ------
+    LoaderError
+        It cannot be opened, lacks what is needed, or holds what is no value of its field.
+    """
+    with open_store(source, schema) as store:
+        for table in needed:
+            store.require(table, schema[table])
+        store.finish()
+        yield store
+        store.finish()
 
 
 def require_path(source: Source | None) -> Path | None:

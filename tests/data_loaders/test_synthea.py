@@ -11,6 +11,7 @@ import pytest
 from clinflu.data import ReadmissionSpec
 from clinflu.errors import LoaderError
 from data_loaders import omop, synthea
+from data_loaders.tables.source import open_store
 
 HEADERS = {
     "patients": (
@@ -215,7 +216,7 @@ def test_old_headers_give_the_same_rows(tmp_path, cohort):
 
 def test_the_sample_gives_the_readmissions_that_its_omop_tables_give(tmp_path, sample):
     """The ids of OMOP's source values are those of the export that it was made of."""
-    with omop.open_store(sample, omop.SCHEMA) as store:
+    with open_store(sample, omop.SCHEMA) as store:
         people, visits = (store.read(name, omop.SCHEMA[name]) for name in ("person", "visit_occurrence"))
     with zipfile.ZipFile(sample) as archive, archive.open("PERSON.csv") as stream:
         ids = pd.read_csv(stream, dtype=str).set_index("person_id")["person_source_value"]
