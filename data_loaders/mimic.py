@@ -35,7 +35,7 @@ from data_loaders.mimic_codes import (
     VERSIONS,
 )
 from data_loaders.tables.fields import text
-from data_loaders.tables.source import Source, open_store, table_names
+from data_loaders.tables.source import Source, open_store, reading, table_names
 from data_loaders.tables.store import Expressions, Store, Where
 
 
@@ -67,13 +67,10 @@ def load(source: Source | None, spec: ReadmissionSpec | None = None) -> Cohort:
     """
     if source is None:
         raise LoaderError("this loader needs MIMIC: give --data with the folder of its tables, a zip, or a database")
-    with open_store(source, SCHEMA) as store:
-        for table in NEEDED:
-            store.require(table, SCHEMA[table])
+    with reading(source, SCHEMA, NEEDED) as store:
         _require_ages(store)
         store.finish()
         records = _records(store)
-        store.finish()
         origin = Origin(store.source, store.sha256(), "mimic", _notes(store, records.stays), true_years=False)
     return hospital_cohort(records, spec or ReadmissionSpec(), origin)
 
