@@ -23,7 +23,7 @@ from rows import Row, as_table, below
 
 from clinflu.dashboard.serving.app import serve_command
 from clinflu.dashboard.serving.place import READY, serve_environment
-from clinflu.dashboard.serving.processes import free_port, stop
+from clinflu.dashboard.serving.processes import listening_port, stop
 
 TOKEN = "token-of-the-benchmark"  # noqa: S105
 PAGE = ".clinflu-panel"  # an error would be shown without one
@@ -91,15 +91,19 @@ def visitor_rows(folder: Path) -> list[Row]:
 def serving(folder: Path) -> Iterator[Served]:
     """Serve an audit as ``clinflu app`` does."""
     with tempfile.TemporaryDirectory(prefix="clinflu-") as name:
-        place, port, start = Path(name), free_port(), time.perf_counter()
+        place, start = Path(name), time.perf_counter()
         environment = serve_environment(folder, TOKEN, place)
-        process = subprocess.Popen(serve_command(port), env=environment, cwd=place)
+        process = subprocess.Popen(serve_command(), env=environment, cwd=place)
         try:
             while not (place / READY).exists():
                 if time.perf_counter() - start > LIMIT_S or process.poll() is not None:
                     raise SystemExit("the server did not become ready")
                 time.sleep(0.05)
-            yield Served(process, f"http://127.0.0.1:{port}/?token={TOKEN}", time.perf_counter() - start)
+            yield Served(
+                process,
+                f"http://127.0.0.1:{listening_port(place, process)}/?token={TOKEN}",
+                time.perf_counter() - start,
+            )
         finally:
             stop(process)
 

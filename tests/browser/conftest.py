@@ -1,6 +1,7 @@
 """A real Chromium, and the two servers that a user can start, on an audit whose every text is an attack."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from clinflu import Audit
 from clinflu.dashboard.serving.app import serve_command
 from clinflu.dashboard.serving.lab import lab_command, lab_environment
 from clinflu.dashboard.serving.place import serve_environment
-from clinflu.dashboard.serving.processes import free_port
+from clinflu.dashboard.serving.processes import listening_port
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 TOKEN = "token-of-the-browser-tests"  # noqa: S105
@@ -210,13 +211,13 @@ def analyst(saved_simulated, tmp_path_factory):
 
 
 def _voila(folder, tmp_path_factory, role="clinician"):
-    place, port = tmp_path_factory.mktemp("voila"), free_port()
+    place = tmp_path_factory.mktemp("voila")
     environment = serve_environment(folder, TOKEN, place / "place", role=role)
-    yield from served(serve_command(port), environment, place, port)
+    yield from served(serve_command(), environment, place, lambda process: listening_port(place / "place", process))
 
 
 def _lab(folder, tmp_path_factory):
-    place, port = tmp_path_factory.mktemp("lab"), free_port()
+    place = tmp_path_factory.mktemp("lab")
     cells = [
         f"import clinflu\n\naudit = clinflu.Audit.open({str(folder)!r})",
         "clinflu.dashboard.app(audit)",
@@ -225,7 +226,7 @@ def _lab(folder, tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
     (place / "notebooks").mkdir()
     nbformat.write(notebook, place / "notebooks" / "story.ipynb")
-    command = [*lab_command(place / "notebooks", port), "--no-browser", "--allow-root"]
+    command = [*lab_command(place / "notebooks"), "--no-browser", "--allow-root"]
     environment = {
         **lab_environment(place / "place"),
         "JUPYTER_TOKEN": TOKEN,
@@ -233,16 +234,27 @@ def _lab(folder, tmp_path_factory):
         "JUPYTERLAB_SETTINGS_DIR": str(place / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(place / "workspaces"),
     }
-    yield from served(command, environment, place, port)
+    yield from served(command, environment, place, lambda process: port_of_lab(process, place / "log.txt"))
 
 
-def served(command, environment, place, port):
+def port_of_lab(process, log):
+    """Wait until JupyterLab has said where it is; return its port."""
+    end = time.monotonic() + START_LIMIT_S
+    while not (said := re.search(r"http://127\.0\.0\.1:(\d+)/lab", log.read_text())):
+        assert time.monotonic() < end, f"it took too long {log.read_text()[-2000:]}"
+        assert process.poll() is None, log.read_text()[-2000:]
+        time.sleep(0.1)
+    return int(said[1])
+
+
+def served(command, environment, place, port_of):
     log = place / "log.txt"
     with log.open("w") as stream:
         process = subprocess.Popen(
             command, env=environment, cwd=place, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
+            port = port_of(process)
             _wait(process, port, log)
             yield Server(port, TOKEN, log)
         finally:

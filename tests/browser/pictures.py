@@ -12,7 +12,7 @@ from PIL import Image
 from clinflu import Audit
 from clinflu.dashboard.serving.app import serve_command
 from clinflu.dashboard.serving.place import serve_environment
-from clinflu.dashboard.serving.processes import free_port
+from clinflu.dashboard.serving.processes import listening_port
 from clinflu.report import subgroup_report
 from data_loaders import load
 
@@ -86,9 +86,8 @@ def main():
         os.environ |= dict.fromkeys(("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), folder)
         audit = Audit.fit(load("simulated"))
         audit.save(place / "audit")
-        port = free_port()
         environment = serve_environment(place / "audit", TOKEN, place / "place")
-        for server in served(serve_command(port), environment, place, port):
+        for server in served(serve_command(), environment, place, lambda one: listening_port(place / "place", one)):
             with sync_playwright() as driver:
                 browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
                 take(browser, f"{server.url}/?token={server.token}")

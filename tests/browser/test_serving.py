@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -23,7 +24,8 @@ import pytest
 from clinflu.dashboard.serving.access import LOCAL, Access
 from clinflu.dashboard.serving.app import serve_command
 from clinflu.dashboard.serving.place import READY, can_fork, serve_environment
-from clinflu.dashboard.serving.processes import free_port
+from clinflu.dashboard.serving.processes import listening_port
+from clinflu.errors import StoreError
 
 pytestmark = pytest.mark.browser
 
@@ -53,10 +55,13 @@ forks = pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux a
 class Served:
     """A server under test, and what it consists of."""
 
-    def __init__(self, process, port, place):
+    def __init__(self, process, place):
         self.process = process
-        self.port = port
         self.place = place
+
+    @property
+    def port(self):
+        return listening_port(self.place, self.process)
 
     @property
     def log(self):
@@ -96,14 +101,15 @@ class Served:
 def serving(folder, access=LOCAL, **options):
     """Serve an audit, and wait until a kernel is ready."""
     with tempfile.TemporaryDirectory(prefix="clinflu-") as name:
-        place, port = Path(name), free_port()
+        place = Path(name)
         environment = serve_environment(folder, TOKEN, place, access)
-        command = serve_command(port, **options)
+        command = serve_command(**options)
         with (place / "log.txt").open("w") as stream:
             process = subprocess.Popen(command, env=environment, cwd=place, stdout=stream, stderr=subprocess.STDOUT)
-        served = Served(process, port, place)
+        served = Served(process, place)
         try:
-            wait_until((place / READY).exists, LIMIT_S)
+            wait_until(lambda: (place / READY).exists() or process.poll() is not None, LIMIT_S, lambda: served.log)
+            assert process.poll() is None, served.log
             yield served
         finally:
             process.terminate()
@@ -114,10 +120,10 @@ def serving(folder, access=LOCAL, **options):
                 process.wait()
 
 
-def wait_until(reached, limit_s):
+def wait_until(reached, limit_s, why=lambda: ""):
     end = time.monotonic() + limit_s
     while not reached():
-        assert time.monotonic() < end, "it took too long"
+        assert time.monotonic() < end, f"it took too long {why()}"
         time.sleep(0.1)
 
 
@@ -193,6 +199,18 @@ def test_the_server_ends_with_a_command_that_was_killed_and_tidies_up(commanded,
     commanded.kill()
     wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
     assert not place.exists()
+
+
+def test_a_port_that_was_taken_meanwhile_ends_the_server_at_once(saved_audit, place):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        command, environment = serve_command(other.getsockname()[1]), serve_environment(saved_audit, TOKEN, place)
+        process = subprocess.Popen(command, env=environment, cwd=place, stderr=subprocess.PIPE)
+        with pytest.raises(StoreError, match="give another port"):
+            listening_port(place, process)
+        assert b"could not listen: Address already in use" in process.communicate(timeout=LIMIT_S)[1]
+    assert process.returncode == 1
 
 
 @forks

@@ -9,12 +9,13 @@ from pathlib import Path
 from clinflu.dashboard.serving.access import LOCAL, LOOPBACK, Access
 from clinflu.dashboard.serving.place import READY, TEMPLATE, serve_environment
 from clinflu.dashboard.serving.processes import (
+    ANY_PORT,
     end_cleanly,
-    free_port,
+    listening_port,
     require_free,
+    require_ours,
     stop,
     wait_for,
-    wait_until_it_listens,
 )
 from clinflu.errors import StoreError
 
@@ -62,20 +63,21 @@ def serve(
 
     end_cleanly()
     Audit.open(folder)
+    require_ours(access.host)
     require_free(port, access.host)
-    port, token = port or free_port(access.host), secrets.token_urlsafe(32)
+    token = secrets.token_urlsafe(32)
     process = subprocess.Popen(  # noqa: S603
-        serve_command(port, access.host),
+        serve_command(port or ANY_PORT, access.host),
         env=serve_environment(folder, token, place, access, role),
         cwd=place,
         start_new_session=True,  # Ctrl+C is for this process alone, which ends the other
     )
     try:
-        wait_until_it_listens(process, port, access.host)
+        url = access.url(listening_port(place, process), token)
         wait_for(place / READY, process, READY_LIMIT_S)
-        _announce(access, access.url(port, token))
+        _announce(access, url)
         if open_browser:
-            webbrowser.open(_redirect(place, access.url(port, token)))
+            webbrowser.open(_redirect(place, url))
         if process.wait():
             raise StoreError("the server stopped by itself; start it again")
     except KeyboardInterrupt:
@@ -85,7 +87,7 @@ def serve(
 
 
 def serve_command(
-    port: int,
+    port: int = ANY_PORT,
     host: str = LOOPBACK,
     *,
     idle_limit_s: int = IDLE_LIMIT_S,
@@ -99,6 +101,7 @@ def serve_command(
     Parameters
     ----------
     port : int
+        Where it is 0 the server takes a free one, and writes which into its place.
     host : str
         The address to listen on.
     idle_limit_s : int

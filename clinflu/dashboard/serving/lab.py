@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from clinflu.dashboard.serving.access import LOOPBACK
-from clinflu.dashboard.serving.processes import end_cleanly, free_port, one_thread, require_free, stop
+from clinflu.dashboard.serving.processes import ANY_PORT, end_cleanly, one_thread, require_free, stop
 from clinflu.errors import StoreError
 
 ANNOUNCEMENTS = "@jupyterlab/apputils-extension:announcements"
@@ -59,7 +59,7 @@ def lab_command(folder: Path, port: int | None = None) -> list[str]:
     opened = [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}"] if (folder / FIRST_NOTEBOOK).is_file() else []
     return [
         *(sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}", *opened),
-        *(f"--ServerApp.ip={LOOPBACK}", f"--ServerApp.port={port or free_port()}", "--ServerApp.port_retries=0"),
+        *(f"--ServerApp.ip={LOOPBACK}", f"--ServerApp.port={port or ANY_PORT}", "--ServerApp.port_retries=0"),
         *("--ServerApp.allow_remote_access=False", "--LabApp.extension_manager=readonly"),
         *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"),
         f"--FileContentsManager.pre_save_hook={SAVING}",

@@ -13,6 +13,8 @@ from clinflu.errors import StoreError
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
+PORT = "port"
+ANY_PORT = 0
 
 Server = subprocess.Popen[bytes]
 
@@ -25,15 +27,14 @@ def end_cleanly() -> None:
                 signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
-def free_port(host: str = LOOPBACK) -> int:
-    """Return a port that nobody listens on."""
+def require_ours(host: str) -> None:
+    """Raise StoreError where a host is no address of this machine."""
     family, _, _, _, address = _resolved(host, 0)
     with socket.socket(family) as probe:
         try:
             probe.bind(address)
         except OSError:
             raise _not_ours(host) from None
-        return int(probe.getsockname()[1])
 
 
 def require_free(port: int | None, host: str = LOOPBACK) -> None:
@@ -49,14 +50,13 @@ def listens(port: int, host: str = LOOPBACK) -> bool:
         return probe.connect_ex(address) == 0
 
 
-def wait_until_it_listens(process: Server, port: int, host: str = LOOPBACK) -> None:
-    """Wait until the server listens, or raise StoreError."""
-    end = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < end and process.poll() is None:
-        if listens(port, host):
-            return
-        time.sleep(0.1)
-    raise StoreError(f"the server did not start on port {port}; give another port")
+def listening_port(place: Path, process: Server) -> int:
+    """Wait until a server listens; return on which port, as it wrote it into its place, or raise StoreError."""
+    wait_for(place / PORT, process, START_LIMIT_S)
+    try:
+        return int((place / PORT).read_text())
+    except FileNotFoundError:
+        raise StoreError("the server did not start; start it again, or give another port") from None
 
 
 def wait_for(sign: Path, process: Server, limit_s: float) -> None:

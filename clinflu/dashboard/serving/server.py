@@ -5,10 +5,13 @@ import logging
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop, PeriodicCallback
+from tornado.netutil import bind_sockets
 from tornado.web import GZipContentEncoding
 from traitlets import default
 from voila.app import Voila  # type: ignore[import-untyped]
@@ -16,6 +19,7 @@ from voila.request_info_handler import RequestInfoSocketHandler  # type: ignore[
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler  # type: ignore[import-untyped]
 
 from clinflu.dashboard.serving.place import PLACE_VARIABLE, READY
+from clinflu.dashboard.serving.processes import PORT
 
 WATCH_EVERY_MS = 1000
 GZIP_LEVEL = 1  # of the levels from 1 to 9 the quickest; here time is dearer than bytes
@@ -68,10 +72,27 @@ class Server(Voila):  # type: ignore[misc]
         parent = os.getppid()
         watch = PeriodicCallback(lambda: self._end_unless_child_of(parent), WATCH_EVERY_MS)
         watch.start()
-        IOLoop.current().add_callback(self._tell_when_ready)
-        super().listen()
+        self._take_port()
+        self.ioloop.add_callback(self._tell_when_ready)
+        try:
+            with suppress(KeyboardInterrupt):
+                self.ioloop.start()
+        finally:
+            self.stop()
         if os.getppid() != parent:
             shutil.rmtree(os.environ[PLACE_VARIABLE], ignore_errors=True)
+
+    def _take_port(self) -> None:
+        """Listen, on a free port where none was asked for, and write which into the place."""
+        try:
+            sockets = bind_sockets(self.port, self.ip)
+        except OSError as error:
+            self.log.critical("the server could not listen: %s", error.strerror)
+            self.exit(1)
+        HTTPServer(self.app).add_sockets(sockets)
+        unfinished = Path(os.environ[PLACE_VARIABLE], f"{PORT}.part")
+        unfinished.write_text(str(sockets[0].getsockname()[1]))
+        unfinished.rename(unfinished.with_suffix(""))
 
     def stop(self) -> None:
         """End the kernels, and then remove their folder, however often the process is told to end meanwhile."""
