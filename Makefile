@@ -4,13 +4,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BENCH_VENV := .bench-venv
 
-.PHONY: run test bench app pictures lint help
+.PHONY: run test bench app pictures notebooks lint help
 
 help:
 	@echo "make run    install, then trace a wrong prediction of the built-in cohort"
 	@echo "make test   install, then lint, types, import contracts, all tests and notebooks"
 	@echo "make app    install, then open the clinician's page on the built-in cohort"
 	@echo "make bench  install, then the slow measurements"
+	@echo "make notebooks  install, then run the notebooks of experiments in full; their figures are kept in figures/"
 	@echo "make pictures install, then take the pictures of the README and of the app's help"
 
 run: $(INSTALLED)
@@ -21,6 +22,9 @@ app: $(INSTALLED)
 
 pictures: $(INSTALLED)
 	PYTHONPATH=tests $(BIN)/python -m browser.pictures
+
+notebooks: $(INSTALLED)
+	CLINFLU_NOTEBOOKS=full CLINFLU_FIGURES=$(CURDIR)/figures PYTHONPATH=tests $(BIN)/python -m benchmarks.notebooks
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

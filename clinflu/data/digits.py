@@ -60,7 +60,11 @@ class Digits:
         from sklearn.datasets import load_digits
 
         chosen = only or tuple(range(10))
-        if len(chosen) < 2 or len(set(chosen)) < len(chosen) or not all(is_whole(one) and one < 10 for one in chosen):
+        if (
+            len(chosen) < 2
+            or len(set(chosen)) < len(chosen)
+            or not all(is_whole(one) and 0 <= one < 10 for one in chosen)
+        ):
             raise DataError("name two or more different digits from 0 to 9")
         images, shown = load_digits(return_X_y=True)
         rows = np.flatnonzero(np.isin(shown, chosen))
