@@ -13,8 +13,10 @@ from typer.exceptions import TyperException
 from clinflu.errors import ClinfluError, DataError
 
 if TYPE_CHECKING:
+    from clinflu.analysis.review import Rule
     from clinflu.audit import Audit
     from clinflu.data import Cohort
+    from clinflu.verdicts import VerdictStore
 
 app = typer.Typer(
     name="clinflu",
@@ -186,6 +188,59 @@ def report(
         typer.echo(f"{path}")
     if internal:
         typer.echo("INTERNAL: small cells are shown; not for distribution.")
+
+
+@app.command()
+def review(
+    data: Data = None,
+    loader: LoaderName = None,
+    readmission: Readmission = None,
+    audit: AuditFolder = None,
+    order: Annotated[
+        str | None, typer.Option(help="Of the queue; default: the one that finds most planted errors in this cohort.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many records to list.")] = 10,
+    accept: Annotated[str | None, typer.Option(help="Past record, by pseudonym or encounter id, to judge.")] = None,
+    says: Annotated[
+        str | None, typer.Option(help="With --accept: correct, planned, transfer, died, wrong_patient or unclear.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="With --accept; it cannot be erased.")] = "",
+    author: Annotated[str, typer.Option(help="Who says it; default: this account.")] = "",
+    undo: Annotated[
+        str | None, typer.Option(help="Past record whose last verdict by the author is taken back.")
+    ] = None,
+    budget: Annotated[int | None, typer.Option(help="Charts that there is time for.")] = None,
+    log: Annotated[
+        str | None, typer.Option(help="File or PostgreSQL URL of the log; default: CLINFLU_VERDICTS, or your own file.")
+    ] = None,
+    json: JsonFile = None,
+    html: Annotated[Path | None, typer.Option(help="Write an offline page to this file.")] = None,
+    penalty: Penalty = None,
+    seed: Seed = 0,
+    *,
+    verify: Annotated[bool, typer.Option("--verify", help="Only say whether the log is as it was written.")] = False,
+) -> None:
+    """List the past records to check first and why, keep verdicts in a signed log, and measure what they gain."""
+    from clinflu.analysis.review import Rule, give_verdict, withdraw_verdict
+    from clinflu.verdicts import VerdictStore
+
+    if json and json == html:
+        raise DataError("--json and --html name the same file; give each a file of its own")
+    if bool(accept) != bool(says) or (note and not accept) or (accept and undo):
+        raise DataError("give --accept RECORD --says WORD [--note TEXT], or --undo RECORD, one at a time")
+    store, rule = VerdictStore(log) if log else VerdictStore.of_this_user(), Rule(budget=budget)
+    if verify:
+        typer.echo(store.verified_words())
+        return
+    fitted = _audit((data, loader, readmission), audit, penalty, seed)
+    record = fitted.find(accept or undo or "") if accept or undo else ""
+    if says:
+        said = give_verdict(fitted.study, store, fitted.pseudonyms, record, says, note=note, author=author)
+        typer.echo(f"Kept: {said.encounter}, {said.words}, said by {said.author}.")
+    elif undo:
+        said = withdraw_verdict(fitted.study, store, fitted.pseudonyms, record, author)
+        typer.echo(f"Taken back: {said.encounter}, {said.words}, said by {said.author}.")
+    _review(fitted, store, order, limit, rule, json=json, html=html)
 
 
 @app.command()
@@ -422,6 +477,36 @@ def _trace(
         contents[html] = trace_page(traced, fitted.pseudonyms)
     write_private(contents)
     console().print(trace_view(values))
+
+
+def _review(
+    fitted: "Audit",
+    store: "VerdictStore",
+    order: str | None,
+    limit: int,
+    rule: "Rule",
+    *,
+    json: Path | None = None,
+    html: Path | None = None,
+) -> None:
+    """Review, write what was asked for, and print."""
+    from clinflu.analysis.review import review as reviewed
+    from clinflu.analysis.review import review_values
+    from clinflu.report.files import as_json, write_private
+    from clinflu.report.review_terminal import review_view
+    from clinflu.report.terminal import console
+
+    standing = store.current(fitted.study.fingerprint)
+    with _working("Ranking the past records and refitting"):
+        found = reviewed(fitted.study, standing, fitted.pseudonyms, order=order, limit=limit, rule=rule)
+    values = review_values(found, fitted.pseudonyms)
+    contents = {json: as_json(values)} if json else {}
+    if html:
+        from clinflu.report.review_page import review_page
+
+        contents[html] = review_page(values)
+    write_private(contents)
+    console().print(review_view(values))
 
 
 if __name__ == "__main__":

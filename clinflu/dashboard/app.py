@@ -12,7 +12,7 @@ from clinflu.dashboard.block import Block
 from clinflu.dashboard.bundle import Bundle
 from clinflu.dashboard.help import Help
 from clinflu.dashboard.nodes import node
-from clinflu.dashboard.panels import ANALYST_PANELS, PANELS
+from clinflu.dashboard.panels import ANALYST_PANELS, ANALYST_PANELS_BELOW, PANELS
 from clinflu.dashboard.panels.panel import Panel
 from clinflu.dashboard.screen import PAST_PATIENTS, PATIENT, WHAT_IF
 from clinflu.dashboard.serving.place import AUDIT_VARIABLE, PAGE_VARIABLE, ROLE_VARIABLE
@@ -30,7 +30,7 @@ LEADS_TO = {PATIENT: "Patient", PAST_PATIENTS: "PastPatients", WHAT_IF: "WhatIf"
 
 @dataclass(frozen=True)
 class Dashboard:
-    """The state, the panels that follow it, and the widget that holds them."""
+    """The state, the panels that follow it, the widget that holds them, and what stands below for an analyst."""
 
     state: State
     panels: tuple[Panel, ...]
@@ -38,6 +38,7 @@ class Dashboard:
     statusline: StatusLine
     help: Help
     widget: Any
+    below: tuple[Panel, ...] = ()
 
 
 def app(audit: Audit, role: str = "clinician") -> Any:
@@ -69,14 +70,15 @@ def build(state: State, *, plotly: bool = True) -> Dashboard:
     panels: tuple[Panel, ...] = tuple(panel(state, page) for panel in PANELS)  # they hear of a change first
     toolbar, statusline, guide = Toolbar(state, page), StatusLine(state, page), Help(state, page)
     whole = tuple(panel(state, page) for panel in ANALYST_PANELS) if state.role == ANALYST else ()
+    below = tuple(panel(state, page) for panel in ANALYST_PANELS_BELOW) if state.role == ANALYST else ()
     first, *others = panels
-    answers = widgets.VBox([one.widget for one in (*whole, *others)])
+    answers = widgets.VBox([one.widget for one in (*whole, *others, *below)])
     answers.add_class("clinflu-answers")
     columns = widgets.Box([first.widget, answers])
     columns.add_class("clinflu-columns")
     _lead(state, panels)
     parts = [Bundle(plotly=plotly), toolbar.widget, statusline.widget, guide.widget, columns]
-    return Dashboard(state, (*panels, *whole), toolbar, statusline, guide, _page(parts))
+    return Dashboard(state, (*panels, *whole), toolbar, statusline, guide, _page(parts), below)
 
 
 def saved() -> Any:

@@ -52,6 +52,19 @@ class Filing:
                 self._take(back, said)
             raise
 
+    def others(self) -> Verdicts:
+        """Return what other sessions said of past records and did not take back, in the order in which it was given.
+
+        Raises
+        ------
+        StoreError
+            The log cannot be read.
+        """
+        store = self._store = self._store or VerdictStore.of_this_user()
+        standing = store.current(self._audit)
+        rows = standing[(standing["subject"] == "record") & (standing["session"] != self._session)]
+        return tuple(Verdict.from_row(row) for row in rows.to_dict("records"))
+
     def _take(self, step: Step, said: Verdict) -> bool:
         """Take a step; False where there was nothing to take back any more, as in a store that was begun anew."""
         try:

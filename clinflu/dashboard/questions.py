@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 
 from clinflu.analysis.flip_set import FlipSet
+from clinflu.analysis.review import ranking
 from clinflu.analysis.tally import shared_groups, tally
 from clinflu.analysis.what_if import Action, Edit, Refit, Relabel, Remove
 from clinflu.audit import Audit
+from clinflu.dashboard.reviewing import measured, of_queue, suspect
 from clinflu.dashboard.screen import EDIT, LOW, PAST_PATIENTS, RELABEL, WHAT_IF, Ask, Screen
 from clinflu.data.age import age_feature
 from clinflu.data.arrays import Rows
@@ -236,6 +238,22 @@ QUESTIONS: dict[str, Question] = {
         lambda screen: (screen.section, screen.threshold) if screen.section else None,
         _section,
         "Measuring the model, its subgroups and what lies behind them",
+    ),
+    "ranking": Question(
+        lambda screen: "ranking" if screen.queue_open else None,
+        lambda audit, *_: ranking(audit.study),
+        "Planting errors among the past records, to see which order finds them soonest",
+    ),
+    "suspect": Question(
+        lambda screen: (of_queue(screen), screen.queue_place) if screen.queue_open else None,
+        lambda audit, screen, _, ranked: suspect(audit, screen, ranked),
+        "Looking up the next record, and refitting the model without it",
+        after="ranking",
+    ),
+    "gain": Question(
+        lambda screen: of_queue(screen) if screen.queue_open else None,
+        lambda audit, screen, progress, _: measured(audit, screen, progress),
+        "Refitting the model with the mended labels",
     ),
     "support": Question(
         lambda screen: LOW if LOW in screen.chips else None,

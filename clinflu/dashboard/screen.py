@@ -84,6 +84,14 @@ class Screen:
         Who says it.
     section : str
         Of what is found about the model as a whole, which part an analyst looks at; empty for none.
+    queue_open : bool
+        Whether the chart-review queue is open.
+    queue_place : int
+        How many undecided records of it are passed over.
+    queue_note : str
+        What is to go with the next verdict there.
+    said_by_others : tuple of Verdict
+        What other sessions said of past records, as the log was read last.
     """
 
     threshold: float
@@ -103,6 +111,10 @@ class Screen:
     verdicts: tuple[Verdict, ...] = ()
     author: str = ""
     section: str = ""
+    queue_open: bool = False
+    queue_place: int = 0
+    queue_note: str = ""
+    said_by_others: tuple[Verdict, ...] = ()
 
 
 def one_line(text: str) -> str:

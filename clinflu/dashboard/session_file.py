@@ -26,6 +26,7 @@ from clinflu.dashboard.worklist import PAGE_ROWS
 from clinflu.errors import StoreError
 from clinflu.findings.sections import SECTIONS
 from clinflu.verdicts.verdict import LONGEST_NAME as LONGEST_AUTHOR
+from clinflu.verdicts.verdict import LONGEST_NOTE
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -124,6 +125,8 @@ def _checked(state: State, screen: Screen) -> Screen:
         and screen.variable in ("", *schema.feature_names)
         and {screen.action, asked.action if asked else REMOVE} <= {REMOVE, RELABEL, EDIT}
         and all(len(group) in (0, 2) for group in groups)
+        and 0 <= screen.queue_place <= len(state.audit.train_rows)
+        and len(screen.queue_note) <= LONGEST_NOTE
     )
     if not sound:
         raise StoreError(FOREIGN)

@@ -7,6 +7,7 @@ from typing import Any
 
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.analysis.prediction import Prediction, at_threshold
+from clinflu.analysis.review import check_says
 from clinflu.analysis.subgroup_support import TrainingSubgroup, removable_groups
 from clinflu.analysis.what_if.actions import combine
 from clinflu.audit import Audit
@@ -32,7 +33,7 @@ from clinflu.data.arrays import Flags
 from clinflu.errors import DataError
 from clinflu.findings.sections import SECTIONS
 from clinflu.verdicts import AccessLog, Subject, Verdict, VerdictStore, verdict
-from clinflu.verdicts.verdict import account_name
+from clinflu.verdicts.verdict import LONGEST_NOTE, account_name, plain_text
 
 KEPT = 500
 SCREEN, STATUS = "screen", "status"
@@ -254,6 +255,54 @@ class State:
         if section and section not in SECTIONS:
             raise DataError("there is no such section; choose one of those shown")
         self._go(section=section)
+
+    # The chart-review queue.
+
+    def open_queue(self) -> None:
+        """Open the chart-review queue, and read what others said of past records; again: read it anew."""
+        self._go(queue_open=True, said_by_others=self._filing.others())
+
+    def close_queue(self) -> None:
+        """Close the queue; what was said stays said."""
+        self._go(queue_open=False, queue_place=0, queue_note="")
+
+    def turn_queue(self, place: int) -> None:
+        """Show another undecided record of the queue."""
+        self._go(queue_place=min(max(int(place), 0), len(self.audit.train_rows) - 1), queue_note="")
+
+    def note_in_queue(self, note: str) -> None:
+        """Keep what is to go with the next verdict."""
+        self._go(queue_note=plain_text(note)[:LONGEST_NOTE])
+
+    def sign_queue(self, author: str) -> None:
+        """Say who reviews from now on."""
+        self._go(author=one_line(author) or account_name())
+
+    def review(self, name: str, says: str) -> None:
+        """Say what is to be thought of the record of the queue that bears a pseudonym."""
+        listed = self.answer("suspect")
+        shown = listed.suspects if listed else ()
+        suspect = next((one for one in shown if self.names.encounter(one.encounter_id) == name), None)
+        if suspect is None:
+            raise DataError("that record is no longer shown; judge the one on the screen")
+        check_says(suspect.outcome, says)
+        said = verdict("record", name, says, note=self.screen.queue_note, author=self.screen.author)
+        others = self._filing.others()
+        self._go(verdicts=(*self._without(name), said), queue_note="", said_by_others=others)
+
+    def take_back(self, name: str) -> None:
+        """Take back what this session said of a past record in the queue."""
+        kept = self._without(name)
+        if len(kept) == len(self.screen.verdicts):
+            raise DataError("this session said nothing of that record; only what it said can be taken back here")
+        gone = set(self.screen.verdicts) - set(kept)  # where the session was opened from a file, another filed it
+        self._go(verdicts=kept, said_by_others=tuple(one for one in self._filing.others() if one not in gone))
+
+    def _without(self, name: str) -> tuple[Verdict, ...]:
+        mine = ("record", name, "")
+        return tuple(one for one in self.screen.verdicts if (one.subject, one.encounter, one.about) != mine)
+
+    # What is only shown for a while.
 
     def reveal(self) -> None:
         """Show the identifier of the chosen encounter, once that is written down."""

@@ -1,8 +1,9 @@
-"""What clinicians say of predictions and records, the one place where it is kept, and who saw an identifier."""
+"""What clinicians say of predictions and records, the signed log where it is kept, and who saw an identifier."""
 
 from clinflu.verdicts.access import AccessLog
 from clinflu.verdicts.store import VerdictStore, new_session
 from clinflu.verdicts.verdict import PREDICTION, RECORD, VOCABULARY, WRONG_LABEL, Subject, Verdict, verdict
+from clinflu.verdicts.verification import Verification
 
 __all__ = [
     "PREDICTION",
@@ -13,6 +14,7 @@ __all__ = [
     "Subject",
     "Verdict",
     "VerdictStore",
+    "Verification",
     "new_session",
     "verdict",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -47,6 +47,16 @@ class Event:
         of_verdict = (getattr(self.verdict, name) for name in VERDICT_FIELDS)
         values = (self.number, self.audit, self.session, self.kind, self.recorded, *of_verdict)
         return *values, digest(*values)
+
+
+def event_of(row: tuple[Any, ...]) -> Event | None:
+    """Return the event that a stored row holds, None where the row is not as it was added."""
+    try:
+        number, audit, session, kind, recorded, *of_verdict, _ = row
+        event = Event(number, audit, session, kind, recorded, Verdict(*of_verdict))
+    except (TypeError, ValueError):
+        return None
+    return event if event.values == row else None
 
 
 def standing(events: Iterable[Event]) -> list[list[Event]]:

@@ -1,68 +1,31 @@
-"""The one store of verdicts: events are added to it and never changed."""
+"""The one store of verdicts, an append-only signed log: events are added to it and never changed."""
 
-import errno
+import os
 import secrets
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
 from clinflu.errors import DataError, StoreError
-from clinflu.verdicts.events import Event, Kind, current_frame, history_frame, standing
-from clinflu.verdicts.private import is_there, make_file, make_folder, own_folder
+from clinflu.verdicts.events import Event, Kind, current_frame, event_of, history_frame, standing
+from clinflu.verdicts.keys import SigningKey, Witness
+from clinflu.verdicts.private import own_folder
+from clinflu.verdicts.seals import BEGINNING, FOUND, Seal, broken_links, seal
 from clinflu.verdicts.verdict import Verdict
+from clinflu.verdicts.verification import Verification, verified
+
+if TYPE_CHECKING:
+    from clinflu.verdicts.places import Place, Transaction
 
 STORE_FILE = "verdicts.sqlite"
+VARIABLE = "CLINFLU_VERDICTS"
 WAIT_S = 10.0
-APPLICATION_ID = 0x636C6676  # "clfv"
-VERSION = 1
-
-CREATE = (
-    """CREATE TABLE event (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        audit TEXT NOT NULL,
-        session TEXT NOT NULL,
-        kind TEXT NOT NULL CHECK (kind IN ('given', 'withdrawn')),
-        recorded TEXT NOT NULL,
-        subject TEXT NOT NULL,
-        encounter TEXT NOT NULL,
-        about TEXT NOT NULL,
-        says TEXT NOT NULL,
-        note TEXT NOT NULL,
-        author TEXT NOT NULL,
-        time TEXT NOT NULL,
-        digest TEXT NOT NULL
-    )""",
-    "CREATE TRIGGER never_changed BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events stay as they are'); END",
-    "CREATE TRIGGER never_removed BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events stay as they are'); END",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {VERSION}",
-)
-INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-SELECT = """SELECT number, audit, session, kind, recorded, subject, encounter, about, says, note, author, time, digest
-    FROM event ORDER BY number"""
-COUNTED = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
-
-IN_USE = "is in use by another program; close it there, or try again"
-NO_SPACE = "cannot be read or written: the disk may be full; free some space and try again"
-NO_ACCESS = "cannot be opened or written; make it and its folder yours, and writable for you"
 DAMAGED = "is damaged or not clinflu's; restore it from a backup, or move it away: a new one is begun"
-NEWER = "was made by a newer clinflu; install that one"
-ADVICE = {
-    sqlite3.SQLITE_BUSY: IN_USE,
-    sqlite3.SQLITE_LOCKED: IN_USE,
-    sqlite3.SQLITE_FULL: NO_SPACE,
-    sqlite3.SQLITE_IOERR: NO_SPACE,
-    sqlite3.SQLITE_CANTOPEN: NO_ACCESS,
-    sqlite3.SQLITE_PERM: NO_ACCESS,
-    sqlite3.SQLITE_READONLY: NO_ACCESS,
-}
-KIND_OF_ERROR = 0xFF
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def new_session() -> str:
@@ -71,25 +34,33 @@ def new_session() -> str:
 
 
 class VerdictStore:
-    """What was said of the predictions and records of every audit, by everyone who uses this file.
+    """What was said of the predictions and records of every audit, by everyone who uses this log.
 
-    Several processes may use it at once, and any of them may be killed: an event is there whole or not at all.
+    Several processes may use it at once, and any of them may be killed: an event is there whole or not at all. Each
+    event holds the digest of the one before it and the signature of whoever added it; see :meth:`verify`.
 
     Parameters
     ----------
     path : str or Path
-        Made when the first verdict is given.
+        A file, made when the first verdict is given; or the URL of a PostgreSQL in which a team keeps one log.
     wait_s : float
         How long to wait while another process writes.
     """
 
     def __init__(self, path: str | Path, wait_s: float = WAIT_S) -> None:
-        self._path = Path(path).absolute()
+        self._where = path
         self._wait_s = wait_s
+
+    def __repr__(self) -> str:
+        """Keep what a URL holds out of tracebacks and notebooks."""
+        return f"VerdictStore({self._place.name})"
 
     @classmethod
     def of_this_user(cls) -> Self:
-        """Return the store of this user."""
+        """Return the store that the environment variable CLINFLU_VERDICTS names, by default this user's file."""
+        named = os.environ.get(VARIABLE)
+        if named:
+            return cls(named)
         import platformdirs
 
         return cls(own_folder(platformdirs.user_data_dir("clinflu")) / STORE_FILE)
@@ -110,8 +81,9 @@ class VerdictStore:
         StoreError
             It was not kept; the message says what to do.
         """
-        with self._writing() as connection:
-            _add(connection, audit, session, "given", verdict)
+        with self._adding() as transaction:
+            added = _add(transaction, audit, session, "given", verdict)
+        self._witness.add(added.number, added.link)
 
     def withdraw(self, audit: str, session: str, verdict: Verdict) -> None:
         """Take a verdict back; what the same author said of the same before counts again.
@@ -123,11 +95,12 @@ class VerdictStore:
         StoreError
             It was not withdrawn; the message says what to do.
         """
-        with self._writing() as connection:
-            known = [event for same in standing(self._events(connection, audit)) for event in same]
+        with self._adding() as transaction:
+            known = [event for same in standing(self._events(transaction, audit)) for event in same]
             if verdict not in [event.verdict for event in known]:
                 raise DataError("this verdict was never given, or is withdrawn already; look at those that stand")
-            _add(connection, audit, session, "withdrawn", verdict)
+            added = _add(transaction, audit, session, "withdrawn", verdict)
+        self._witness.add(added.number, added.link)
 
     def current(self, audit: str) -> pd.DataFrame:
         """Return the verdicts of an audit that stand, by the number of the event that gave each.
@@ -149,96 +122,100 @@ class VerdictStore:
         """
         return history_frame(self._read(audit))
 
+    def verify(self) -> Verification:
+        """Say of every event whether it is as it was added, where it was added, and by whom.
+
+        Nothing is changed. A file from before the log was signed is sealed by the next verdict.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be read at all.
+        """
+        key, seen = SigningKey.of_this_user(), self._witness.seen()
+        with self._place.reading() as transaction:
+            if transaction is None:
+                return verified([], [], 0, seen, key)
+            tables = transaction.tables
+            seals = transaction.rows(tables.seal) if transaction.has(tables.seal) else []
+            return verified(transaction.rows(tables.event), seals, transaction.counted, seen, key)
+
+    def verified_words(self) -> str:
+        """Return what :meth:`verify` found, in words, or raise StoreError where the log is not as it was written."""
+        found = self.verify()
+        if not found.whole:
+            raise StoreError(found.words)
+        return found.words
+
+    @cached_property
+    def _place(self) -> "Place":
+        from clinflu.verdicts.places import place_at  # SQLAlchemy takes a second to import
+
+        return place_at(self._where, self._wait_s)
+
+    @property
+    def _witness(self) -> Witness:
+        return Witness(self._place.key)
+
     def _read(self, audit: str) -> list[Event]:
-        with self._saying_what_to_do():
-            if not is_there(self._path):
-                return []
-            with self._transaction("BEGIN") as connection:
-                return self._events(connection, audit) if self._is_begun(connection) else []
+        with self._place.reading() as transaction:
+            return self._events(transaction, audit) if transaction else []
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._saying_what_to_do():
-            self._make()
-            with self._transaction("BEGIN IMMEDIATE") as connection:
-                if not self._is_begun(connection):
-                    for statement in CREATE:
-                        connection.execute(statement)
-                yield connection
+    def _writing(self) -> "Iterator[Transaction]":
+        with self._place.writing() as transaction:
+            yield transaction
 
     @contextmanager
-    def _saying_what_to_do(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & KIND_OF_ERROR
-            raise self._error(ADVICE.get(kind, DAMAGED)) from None
-        except UnicodeDecodeError:  # SQLite quotes what is damaged in its own message
-            raise self._error(DAMAGED) from None
-        except OSError as error:
-            raise self._error(NO_SPACE if error.errno in FULL else NO_ACCESS) from None
+    def _adding(self) -> "Iterator[Transaction]":
+        with self._writing() as transaction:
+            _seal_what_was_found(transaction)
+            yield transaction
 
-    def _error(self, advice: str) -> StoreError:
-        return StoreError(f"the store of verdicts ({self._path}) {advice}")
-
-    def _make(self) -> None:
-        """Make sure of a file that is private before anything is in it; SQLite gives its journal the same mode."""
-        if not is_there(self._path):
-            make_folder(self._path.parent)
-            is_there(self._path)
-            make_file(self._path)
-
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        """Do all of it or, where anything fails, nothing: closing rolls back what was not committed."""
-        place = f"{self._path.as_uri()}?mode=rw"
-        with closing(sqlite3.connect(place, timeout=self._wait_s, isolation_level=None, uri=True)) as connection:
-            connection.execute("PRAGMA synchronous = EXTRA")
-            connection.execute(begin)
-            yield connection
-            connection.execute("COMMIT")
-
-    def _is_begun(self, connection: sqlite3.Connection) -> bool:
-        """Whether the table of events is there; False where the file is still empty."""
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if application == APPLICATION_ID and version == VERSION:
-            return True
-        if application == APPLICATION_ID and version > VERSION:
-            raise self._error(NEWER)
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application or version or tables:
-            raise self._error(DAMAGED)
-        return False
-
-    def _events(self, connection: sqlite3.Connection, audit: str) -> list[Event]:
-        """Read the events of an audit, and make sure that every event ever added is there and whole."""
-        rows = connection.execute(SELECT).fetchall()
-        try:
-            events = [_event(row) for row in rows]
-        except (TypeError, ValueError):
-            raise self._error(DAMAGED) from None
-        if [event.number for event in events] != list(range(1, _count(connection) + 1)):
-            raise self._error(DAMAGED)
+    def _events(self, transaction: "Transaction", audit: str) -> list[Event]:
+        """Read the events of an audit, and make sure that every event ever added is there, whole and in its place."""
+        rows = transaction.rows(transaction.tables.event)
+        events = [event for row in rows if (event := event_of(row))]
+        digests = {event.number: str(event.values[-1]) for event in events}
+        if list(digests) != list(range(1, transaction.counted + 1)) or broken_links(digests, _seals(transaction)):
+            raise StoreError(f"the store of verdicts ({self._place.name}) {DAMAGED}")
         return [event for event in events if event.audit == audit]
 
 
-def _add(connection: sqlite3.Connection, audit: str, session: str, kind: Kind, verdict: Verdict) -> None:
+def _add(transaction: "Transaction", audit: str, session: str, kind: Kind, verdict: Verdict) -> Seal:
+    """Add an event and its seal, and return the seal."""
     recorded = datetime.now(UTC).isoformat(timespec="seconds")
-    event = Event(_count(connection) + 1, audit, session, kind, recorded, verdict)
-    connection.execute(INSERT, event.values)
+    last = transaction.last(transaction.tables.seal)
+    event = Event(transaction.counted + 1, audit, session, kind, recorded, verdict)
+    before = BEGINNING if last is None else Seal(*last).link
+    made = seal(event.number, str(event.values[-1]), before, SigningKey.of_this_user())
+    _insert(transaction, transaction.tables.event, event.values)
+    _insert(transaction, transaction.tables.seal, made.values)
+    return made
 
 
-def _count(connection: sqlite3.Connection) -> int:
-    """Return how many events were ever added, which SQLite counts apart from those that are there."""
-    counted = connection.execute(COUNTED).fetchone()
-    return int(counted[0]) if counted else 0
+def _seal_what_was_found(transaction: "Transaction") -> None:
+    """Seal the events that have no seal: those of a file from before the log was signed, or of an older clinflu.
+
+    They stay as they are, and their seals say that they were found.
+    """
+    last = transaction.last(transaction.tables.seal)
+    number, before = (0, BEGINNING) if last is None else (Seal(*last).number, Seal(*last).link)
+    if number == transaction.counted:
+        return
+    key = SigningKey.of_this_user()
+    for row in transaction.rows(transaction.tables.event):
+        if row[0] > number:
+            made = seal(int(row[0]), str(row[-1]), before, key, FOUND)
+            _insert(transaction, transaction.tables.seal, made.values)
+            before = made.link
 
 
-def _event(row: tuple[Any, ...]) -> Event:
-    """Return the event that a row holds, or raise ValueError or TypeError where it is not as it was added."""
-    number, audit, session, kind, recorded, *of_verdict, _ = row
-    event = Event(number, audit, session, kind, recorded, Verdict(*of_verdict))
-    if event.values != row:
-        raise ValueError("not as it was added")
-    return event
+def _insert(transaction: "Transaction", table: Any, values: tuple[int | str, ...]) -> None:
+    names = (column.name for column in table.columns)
+    transaction.execute(table.insert(), dict(zip(names, values, strict=True)))
+
+
+def _seals(transaction: "Transaction") -> list[Seal]:
+    table = transaction.tables.seal
+    return [Seal(*row) for row in transaction.rows(table)] if transaction.has(table) else []
