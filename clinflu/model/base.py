@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     import torch
 
 
+def torch_device() -> "torch.device":
+    """Return where automatic differentiation runs: a CUDA device where torch sees one, else the CPU."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 class ModelFamily:
     """A differentiable loss per encounter; everything else follows from it by ``torch.func`` in float64.
 
@@ -40,7 +47,7 @@ class ModelFamily:
         from torch.func import grad, jvp
 
         objective, at = self._objective(theta, x, y, weights)
-        tangent = torch.from_numpy(np.array(direction, dtype=float))
+        tangent = torch.from_numpy(np.array(direction, dtype=float)).to(at.device)
         return self._array(jvp(grad(objective), (at,), (tangent,))[1])
 
     def hessian(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> Matrix:
@@ -53,12 +60,13 @@ class ModelFamily:
     def _objective(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> "tuple[object, torch.Tensor]":
         import torch
 
-        at, rows, outcome, weight = (torch.from_numpy(np.array(a, dtype=float)) for a in (theta, x, y, weights))
+        arrays, device = (theta, x, y, weights), torch_device()
+        at, rows, outcome, weight = (torch.from_numpy(np.array(a, dtype=float)).to(device) for a in arrays)
         return lambda free: (weight * self.loss(free, rows, outcome)).sum(), at
 
     @staticmethod
     def _array(tensor: "torch.Tensor") -> Vector:
-        array: Vector = tensor.detach().numpy()
+        array: Vector = tensor.detach().cpu().numpy()
         return array
 
 
