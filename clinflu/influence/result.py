@@ -60,7 +60,7 @@ class Influence:
     @property
     def margin(self) -> float:
         """The audited log-odds."""
-        return float(self.x_audited @ self.train.model.theta)
+        return self.train.model.log_odds_of(self.x_audited)
 
     @cached_property
     def first_order(self) -> Vector:
@@ -183,7 +183,7 @@ class Influence:
 
     def margin_change_refit(self, refits: list[Refitted]) -> Vector:
         """Return the change of the audited margin under each refit, log-odds."""
-        return np.array([self.x_audited @ (one.theta - self.train.model.theta) for one in refits])
+        return np.array([self.train.model.log_odds_change(self.x_audited, one.theta) for one in refits])
 
     def risk_change_pp(self, margin_change: Vector) -> Vector:
         """Return the change of the audited risk that belongs to a change of its margin, percentage points."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from scipy.linalg import cho_solve
@@ -45,6 +46,11 @@ class StationaryPoint(FittedModel):
     def cholesky(self) -> tuple[Matrix, bool]:
         """Cholesky factor of the damped Hessian."""
         return factor(self.hessian + self.damping * np.eye(len(self.theta)))
+
+    def moved(self, theta: Vector, hessian: Matrix, gradient_norm: float, step_norm: float, iterations: int) -> Self:
+        """Return the model at another stationary point, with its own damping."""
+        plain = super().moved(theta, hessian, gradient_norm, step_norm, iterations)
+        return replace(plain, **damping_of(hessian))
 
     @property
     def words(self) -> str:
@@ -139,10 +145,20 @@ def stationary_point(
         method="L-BFGS-B",
         options={"maxiter": QUASI_NEWTON_STEPS, "gtol": 1e-4, "ftol": 1e-12},
     )
-    fit = _descend(objective, near.x)
-    smallest, largest = _extreme_eigenvalues(fit.hessian)
+    return at_stationary_point(_descend(objective, near.x))
+
+
+def at_stationary_point(fit: FittedModel) -> StationaryPoint:
+    """Return a fit as what it is where the objective may have several: with its smallest eigenvalue and its damping."""
+    known = {one.name: getattr(fit, one.name) for one in fields(FittedModel)}
+    return StationaryPoint(**known, **damping_of(fit.hessian))
+
+
+def damping_of(hessian: Matrix) -> dict[str, float]:
+    """Return the smallest eigenvalue of a Hessian, and what lifts it to 1e-3 of the largest where it is not above 0."""
+    smallest, largest = _extreme_eigenvalues(hessian)
     damping = 0.0 if smallest > INDEFINITE * largest else DAMPED_TO * largest - smallest
-    return StationaryPoint(**vars(fit), smallest_eigenvalue=smallest, damping=damping)
+    return {"smallest_eigenvalue": smallest, "damping": damping}
 
 
 @dataclass(frozen=True, slots=True)
