@@ -128,7 +128,8 @@ def column_sums(train: TrainingRows, row: int, inverse_hvp: Vector, *, centred: 
     scale = -train.residual[row] / (1.0 - train.leverage[row])
     taught = train.x[row]
     if not train.model.of_margin.keeps_columns:
-        return train.weights[row] * (taught - train.mean) * _slopes(train, row, inverse_hvp)
+        pulled: Vector = train.weights[row] * (taught - train.mean) * _slopes(train, row, inverse_hvp)
+        return pulled
     if centred:
         inverse_hvp, taught = _centring(train.mean) @ inverse_hvp, _centre(taught, train.mean)
     sums: Vector = scale * inverse_hvp * taught
@@ -150,13 +151,23 @@ def attribution(model: FittedModel, x_audited: Vector, mean: Vector, *, has_inte
     parts : (p,), log-odds
         They add up, with the baseline, to the margin; the intercept's part is 0.
     """
-    if model.is_logistic:
-        parts: Vector = model.theta * (x_audited - mean)
-    else:
-        parts = (x_audited - mean) * _mean_slopes(model, mean, x_audited)
+    parts: Vector = attributions(model, x_audited[None], mean)[0]
     if has_intercept:
         parts[0] = 0.0
     return model.log_odds_of(mean), parts
+
+
+def attributions(model: FittedModel, x: Matrix, mean: Vector) -> Matrix:
+    """Return what each column adds to the log-odds of each row, from those of the average encounter, (m, p)."""
+    if model.of_margin.keeps_columns:
+        parts: Matrix = model.scale[1] * model.theta * (x - mean)
+        return parts
+    places, shares = np.polynomial.legendre.leggauss(POINTS)
+    slopes = np.zeros_like(x)
+    for place, share in zip(places, shares, strict=True):
+        way = mean + 0.5 * (place + 1.0) * (x - mean)
+        slopes += 0.5 * share * model.of_margin.column_slopes(model.theta, way)
+    return model.scale[1] * slopes * (x - mean)
 
 
 def require_columns(train: TrainingRows) -> None:
@@ -179,14 +190,6 @@ def _slopes(train: TrainingRows, row: int, inverse_hvp: Vector) -> Vector:
     model, at = train.model, np.array([row])
     slopes: Vector = model.of_margin.perturbation(model.theta, train.x[at], train.y[at], inverse_hvp)[0]
     return slopes
-
-
-def _mean_slopes(model: FittedModel, start: Vector, end: Vector) -> Vector:
-    """Return the mean slope of the log-odds in each column on the way between two rows, by Gauss and Legendre."""
-    places, shares = np.polynomial.legendre.leggauss(POINTS)
-    way = start + 0.5 * (places[:, None] + 1.0) * (end - start)
-    slopes: Vector = 0.5 * shares @ model.of_margin.column_slopes(model.theta, way)
-    return model.scale[1] * slopes
 
 
 def _pull(train: TrainingRows, rows: Rows) -> tuple[Rows, Vector]:

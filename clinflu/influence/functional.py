@@ -1,8 +1,8 @@
 """Metrics as smooth functionals of the coefficients, and what each training row does to them."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from clinflu.model.base import FittedModel
 from clinflu.model.logistic import curvature, risk, row_loss
 from clinflu.model.metrics import calibration_intercept
 from clinflu.model.newton import fit_logistic
+
+Smooth = TypeVar("Smooth", bound="MarginFunctional")
 
 
 class Functional(Protocol):
@@ -117,6 +119,11 @@ class MarginFunctional(ABC):
     def _margins(self, theta: Vector) -> Vector:
         margins: Vector = self.x @ theta if self.model is None else self.model.log_odds(self.x, theta)
         return margins
+
+
+def at_model(functional: Smooth, model: FittedModel) -> Smooth:
+    """Return the functional of the log-odds of a model, whichever its family."""
+    return functional if model.is_logistic else replace(functional, model=model)
 
 
 class MeanLoss(MarginFunctional):

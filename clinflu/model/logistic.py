@@ -63,6 +63,7 @@ class Logistic(MarginFamily):
     """The binomial family with its canonical link; overrides every derivative by its closed form."""
 
     name = "logistic"
+    title = "Logistic regression"
 
     def row_loss(self, margin: Vector, y: Vector) -> Vector:
         """Return -log of the probability given to what happened."""

@@ -1,5 +1,6 @@
 """Families whose loss depends on an encounter through one number, its margin: what the whole product can explain."""
 
+from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,9 @@ class MarginFamily(ModelFamily):
     they hold to first order at the fitted theta: estimates are then approximate, and only a refit is the truth.
     """
 
+    title = "A model"  # in a report
     is_linear = True  # the margin in theta; then the objective with a penalty has one optimum
+    has_log_odds = True  # a margin is the log-odds of the event
     keeps_columns = True  # the margin in the columns of x, each with a coefficient of its own
 
     def row_loss(self, margin: Vector, y: Vector) -> Vector:
@@ -63,6 +66,10 @@ class MarginFamily(ModelFamily):
         if has_intercept:
             strengths[0] = 0.0
         return strengths
+
+    def options(self) -> dict[str, float]:
+        """Return what makes the family from its class, by name: plain numbers."""
+        return asdict(self) if is_dataclass(self) else {}
 
     def fit(self, x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: Vector | None = None) -> FittedModel:
         """Return the fit to rows, from a start where one is given; its stopping rule is that of every fit.

@@ -50,7 +50,8 @@ class StationaryPoint(FittedModel):
     def moved(self, theta: Vector, hessian: Matrix, gradient_norm: float, step_norm: float, iterations: int) -> Self:
         """Return the model at another stationary point, with its own damping."""
         plain = super().moved(theta, hessian, gradient_norm, step_norm, iterations)
-        return replace(plain, **damping_of(hessian))
+        smallest, damping = damping_of(hessian)
+        return replace(plain, smallest_eigenvalue=smallest, damping=damping)
 
     @property
     def words(self) -> str:
@@ -151,14 +152,14 @@ def stationary_point(
 def at_stationary_point(fit: FittedModel) -> StationaryPoint:
     """Return a fit as what it is where the objective may have several: with its smallest eigenvalue and its damping."""
     known = {one.name: getattr(fit, one.name) for one in fields(FittedModel)}
-    return StationaryPoint(**known, **damping_of(fit.hessian))
+    smallest, damping = damping_of(fit.hessian)
+    return StationaryPoint(**known, smallest_eigenvalue=smallest, damping=damping)
 
 
-def damping_of(hessian: Matrix) -> dict[str, float]:
+def damping_of(hessian: Matrix) -> tuple[float, float]:
     """Return the smallest eigenvalue of a Hessian, and what lifts it to 1e-3 of the largest where it is not above 0."""
     smallest, largest = _extreme_eigenvalues(hessian)
-    damping = 0.0 if smallest > INDEFINITE * largest else DAMPED_TO * largest - smallest
-    return {"smallest_eigenvalue": smallest, "damping": damping}
+    return smallest, 0.0 if smallest > INDEFINITE * largest else DAMPED_TO * largest - smallest
 
 
 @dataclass(frozen=True, slots=True)

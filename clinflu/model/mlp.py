@@ -36,6 +36,7 @@ class Mlp(MarginFamily):
     hidden: int = 4
     seed: int = 0
     name = "mlp"
+    title = "A neural network with one hidden layer"
     is_linear = False
     keeps_columns = False
 
