@@ -196,7 +196,7 @@ def _pull(train: TrainingRows, rows: Rows) -> tuple[Rows, Vector]:
     """Return the rows, each once, and the residual of each after one Newton step without them."""
     chosen = np.unique(np.asarray(rows, dtype=np.intp))
     step = group_newton(train, chosen)
-    return chosen, train.residual[chosen] - train.curvature[chosen] * (train.x[chosen] @ step)
+    return chosen, train.residual[chosen] - train.curvature[chosen] * (train.tangent[chosen] @ step)
 
 
 def _parts(train: TrainingRows, rows: Rows, pull: Vector, x_audited: Vector, *, centred: bool) -> Matrix:

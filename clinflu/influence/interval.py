@@ -184,7 +184,10 @@ def concentrations(train: TrainingRows, x_audited: Matrix, progress: Progress = 
     for start in range(0, len(x_audited), rows):
         progress(start, len(x_audited))
         block = slice(start, start + rows)
-        squared = solve_triangular(lower, x_audited[block].T, lower=True, check_finite=False).T @ by_patient
+        squared = (
+            solve_triangular(lower, train.model.directions(x_audited[block]).T, lower=True, check_finite=False).T
+            @ by_patient
+        )
         np.square(squared, out=squared)
         fourth = np.einsum("tc,tc->t", squared, squared)
         np.divide(np.square(squared.sum(axis=1)), fourth, out=found[block], where=fourth > 0)

@@ -1,15 +1,11 @@
 """Families whose loss depends on an encounter through one number, its margin: what the whole product can explain."""
 
 from dataclasses import asdict, is_dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.model.base import FittedModel, ModelFamily
-
-if TYPE_CHECKING:
-    import torch
 
 
 class MarginFamily(ModelFamily):
@@ -56,6 +52,10 @@ class MarginFamily(ModelFamily):
         """Return the slope of each margin in each column of x, (n, p)."""
         return np.broadcast_to(theta, x.shape)
 
+    def tangent_slopes(self, theta: Vector, x: Matrix, direction: Vector) -> Matrix:  # noqa: ARG002
+        """Return the slope of J v of each row in each column of x, (n, p), for the direction v (d,)."""
+        return np.broadcast_to(direction, x.shape)
+
     def parameters(self, columns: int) -> int:
         """Return d, the length of theta for rows of so many columns."""
         return columns
@@ -94,16 +94,8 @@ class MarginFamily(ModelFamily):
 
         .. math:: \nabla_x (v^\top \nabla_\theta l) = l'' (J v) \nabla_x m + l' \, \nabla_x (J v)
         """
-        import torch
-        from torch.func import grad, jvp, vmap
-
-        at, along = (torch.from_numpy(np.array(values, dtype=float)) for values in (theta, direction))
-
-        def pulled(row: "torch.Tensor", outcome: "torch.Tensor") -> "torch.Tensor":
-            of_row = lambda free: self.loss(free, row[None], outcome[None])[0]  # noqa: E731
-            slope: torch.Tensor = jvp(of_row, (at,), (along,))[1]
-            return slope
-
-        rows, outcomes = (torch.from_numpy(np.array(values, dtype=float)) for values in (x, y))
-        slopes: Matrix = vmap(grad(pulled))(rows, outcomes).detach().numpy()
+        margin = self.margin(theta, x)
+        through_margin = self.bend(margin, y) * (self.tangent(theta, x) @ direction)
+        slopes: Matrix = through_margin[:, None] * self.column_slopes(theta, x)
+        slopes += self.slope(margin, y)[:, None] * self.tangent_slopes(theta, x, direction)
         return slopes

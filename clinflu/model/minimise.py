@@ -16,6 +16,7 @@ from clinflu.errors import FitError, NonFiniteError, NotConvergedError, Singular
 from clinflu.model.base import FittedModel, ModelFamily
 from clinflu.model.checks import check_fit_input, check_start
 from clinflu.model.cholesky import factor
+from clinflu.model.margin import MarginFamily
 from clinflu.model.newton import ARMIJO, MAX_HALVINGS, MAX_ITERATIONS, has_arrived
 
 LARGEST_EXPLICIT = 8_000  # a Hessian of so many columns takes 0.5 GB
@@ -187,10 +188,15 @@ class _Objective:
         check_fit_input(self.x, (self.y > lowest).astype(float), self.weights, np.zeros(self.x.shape[1]))
 
     def value(self, theta: Vector) -> float:
+        return float(self.weights @ self._losses(theta) + 0.5 * self.penalty @ theta**2)
+
+    def _losses(self, theta: Vector) -> Vector:
+        if isinstance(self.family, MarginFamily):
+            return self.family.row_loss(self.family.margin(theta, self.x), self.y)
         import torch
 
-        loss = self.family.loss(*(torch.from_numpy(np.array(array)) for array in (theta, self.x, self.y)))
-        return float(self.weights @ loss.numpy() + 0.5 * self.penalty @ theta**2)
+        losses: Vector = self.family.loss(*map(torch.from_numpy, map(np.array, (theta, self.x, self.y)))).numpy()
+        return losses
 
     def gradient(self, theta: Vector) -> Vector:
         return self.family.gradient(theta, self.x, self.y, self.weights) + self.penalty * theta

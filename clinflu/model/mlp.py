@@ -82,6 +82,15 @@ class Mlp(MarginFamily):
         slopes: Matrix = ((1.0 - units**2) * v) @ self._split(theta, x.shape[1])[0]
         return slopes
 
+    def tangent_slopes(self, theta: Vector, x: Matrix, direction: Vector) -> Matrix:
+        """Return sum_j (1 - a_j^2) [v_j z_j + (o_j - 2 v_j a_j x' z_j) u_j], with z_j and o_j the direction's parts."""
+        units, v, _ = self._forward(theta, x)
+        inner, outer, _ = self._split(direction, x.shape[1])
+        slope = 1.0 - units**2
+        bent = slope * (outer - 2.0 * v * units * (x @ inner.T))
+        slopes: Matrix = (slope * v) @ inner + bent @ self._split(theta, x.shape[1])[0]
+        return slopes
+
     def row_loss(self, margin: Vector, y: Vector) -> Vector:
         """Return the cross-entropy."""
         return LOGISTIC.row_loss(margin, y)

@@ -54,6 +54,7 @@ class SmoothHinge(MarginFamily):
     temperature: float = 0.001
     name = "smooth_hinge"
     title = "A linear support vector machine with a smooth hinge"
+    has_log_odds = False
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:

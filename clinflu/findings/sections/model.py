@@ -34,8 +34,8 @@ def section(material: Material) -> Section:
         (
             f"{study.model.of_margin.title} for the risk of being {schema.outcome_label}, fitted to "
             f"{len(study.split.train):,} training encounters: {len(schema.features)} recorded variables in "
-            f"{len(study.design.columns)} columns, L2 penalty {study.penalty:g} on the summed loss, the intercept free. "
-            f"{GIVEN if study.is_adopted else PREPARED}"
+            f"{len(study.design.columns)} columns, L2 penalty {study.penalty:g} on the summed loss, the intercept "
+            f"free. {GIVEN if study.is_adopted else PREPARED}"
         ),
         f"It alerts from a predicted risk of {100 * material.threshold:.1f} %"
         + (", the 90th percentile of the training risks." if material.options.threshold is None else "."),
