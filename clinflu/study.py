@@ -17,7 +17,7 @@ from clinflu.influence.scale import scaled
 from clinflu.influence.training import TrainingRows
 from clinflu.influence.trust import Trust, assess, require_trust
 from clinflu.model.base import FittedModel
-from clinflu.model.family import chosen_family, family_notes
+from clinflu.model.family import chosen_family, content_of, family_notes
 from clinflu.model.logistic import LOGISTIC, risk
 from clinflu.model.margin import MarginFamily
 from clinflu.model.metrics import auroc
@@ -116,6 +116,7 @@ class Study:
         encoder = Encoder.learn(cohort.frame.iloc[split.train], cohort.schema)
         design = encoder.design(cohort)
         train = design.take(split.train)
+        form = form.learned(train.x)
         strengths = form.penalties(train.x.shape[1], penalty, has_intercept=design.has_intercept)
         model = form.fit(train.x, train.y, train.weights, strengths)
         codes, _ = pd.factorize(train.patient_ids)
@@ -147,7 +148,7 @@ class Study:
             *(self.cohort.content_hash, design.x, design.y, design.weights, design.columns, design.variables),
             *(design.encounter_ids, design.patient_ids, split.train, split.audited, split.confirm),
             *(model.family, model.penalty, model.theta, self.seed),
-            *(() if model.is_logistic else (sorted(model.of_margin.options().items()), model.scale)),
+            *(() if model.is_logistic else (*content_of(model.of_margin), model.scale)),
         )
 
     @cached_property

@@ -38,3 +38,8 @@ def family_notes(model: FittedModel) -> tuple[str, ...]:
     if isinstance(model, StationaryPoint):
         found.append(f"It is fitted to {model.words}.")
     return (*found, *([] if model.of_margin.has_log_odds else [SCALED]))
+
+
+def content_of(family: MarginFamily) -> tuple[object, ...]:
+    """Return what a family is known by: its options and what it took from the training rows, in the order of names."""
+    return *sorted(family.options().items()), *(array for _, array in sorted(family.arrays().items()))

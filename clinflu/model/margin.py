@@ -1,6 +1,7 @@
 """Families whose loss depends on an encounter through one number, its margin: what the whole product can explain."""
 
 from dataclasses import asdict, is_dataclass
+from typing import Self
 
 import numpy as np
 
@@ -67,9 +68,22 @@ class MarginFamily(ModelFamily):
             strengths[0] = 0.0
         return strengths
 
+    def learned(self, x: Matrix) -> Self:  # noqa: ARG002
+        """Return the family with what it takes from the training rows, (n, p), once and for every refit."""
+        return self
+
     def options(self) -> dict[str, float]:
         """Return what makes the family from its class, by name: plain numbers."""
         return asdict(self) if is_dataclass(self) else {}
+
+    def arrays(self) -> dict[str, Matrix]:
+        """Return what it took from the training rows, by name."""
+        return {}
+
+    @classmethod
+    def restored(cls, options: dict[str, float], arrays: dict[str, Matrix]) -> Self:  # noqa: ARG003
+        """Return the family that gave these options and arrays."""
+        return cls(**options)
 
     def fit(self, x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: Vector | None = None) -> FittedModel:
         """Return the fit to rows, from a start where one is given; its stopping rule is that of every fit.

@@ -15,6 +15,7 @@ from clinflu.model.minimise import at_stationary_point
 
 FORMAT = "clinflu-model-1"
 ARRAYS = ("theta", "penalty", "hessian")
+OF_FORM = "form."
 TENSORS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "model.json"
 LIBRARIES = ("clinflu", "numpy", "pandas", "scipy")
@@ -35,7 +36,9 @@ def save_model(model: FittedModel, folder: Path, *, columns: tuple[str, ...], da
     """
     from safetensors.numpy import save
 
-    content = save({name: np.ascontiguousarray(getattr(model, name)) for name in ARRAYS})
+    arrays = {name: getattr(model, name) for name in ARRAYS}
+    arrays |= {f"{OF_FORM}{name}": array for name, array in model.of_margin.arrays().items()}
+    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     (folder / TENSORS_FILE).write_bytes(content)
     description = {
         "format": FORMAT,
@@ -80,7 +83,7 @@ def load_model(folder: Path) -> tuple[FittedModel, dict[str, Any]]:
             gradient_norm=description["gradient_norm"],
             step_norm=description["step_norm"],
             iterations=description["iterations"],
-            **_of_family(description),
+            **_of_family(description, arrays),
         )
         _check(model, description)
         if not model.of_margin.is_linear:
@@ -113,14 +116,15 @@ def read_json(path: Path, wanted: str) -> dict[str, Any]:
     return found
 
 
-def _of_family(description: dict[str, Any]) -> dict[str, Any]:
+def _of_family(description: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
     """Return form and scale of a family other than the logistic one."""
     from clinflu.model import FAMILIES
 
     if "options" not in description:
         return {}
     shift, steep = description["scale"]
-    form = type(FAMILIES[description["family"]])(**description["options"])
+    taken = {name.removeprefix(OF_FORM): array for name, array in arrays.items() if name.startswith(OF_FORM)}
+    form = FAMILIES[description["family"]].restored(description["options"], taken)
     return {"form": form, "scale": (float(shift), float(steep))}
 
 
