@@ -44,6 +44,8 @@ from clinflu.errors import DataError, StoreError
 from clinflu.influence.leave_one_out import LeaveOneOut
 from clinflu.influence.trust import Trust
 from clinflu.model.base import FittedModel
+from clinflu.model.logistic import LOGISTIC
+from clinflu.model.margin import MarginFamily
 from clinflu.progress import Progress, telling
 from clinflu.results import Result, Results
 from clinflu.storage import open_grades, open_study, save_study
@@ -83,7 +85,13 @@ class Audit:
         )
 
     @classmethod
-    def fit(cls, cohort: Cohort, penalty: float = DEFAULT_PENALTY, seed: int = 0) -> Self:
+    def fit(
+        cls,
+        cohort: Cohort,
+        penalty: float = DEFAULT_PENALTY,
+        seed: int = 0,
+        family: str | MarginFamily = LOGISTIC.name,
+    ) -> Self:
         """Split the cohort by patient, fit the model on the training rows and return the audit of it.
 
         Parameters
@@ -93,13 +101,15 @@ class Audit:
             L2 penalty on the summed loss; the intercept is free. Never re-chosen in a refit.
         seed : int
             Of the split.
+        family : str or MarginFamily
+            ``"logistic"``, ``"smooth_hinge"`` or ``"mlp"``, or a family of :mod:`clinflu.model` with other options.
 
         Raises
         ------
         FitError
             Its kinds say why no model can be fitted.
         """
-        return cls(Study.fit(cohort, penalty, seed))
+        return cls(Study.fit(cohort, penalty, seed, family))
 
     @classmethod
     def adopt(cls, cohort: Cohort, model: Any, penalty: float | None = None, seed: int = 0) -> Self:

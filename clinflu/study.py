@@ -13,12 +13,14 @@ from clinflu.data.asking import check_number, in_words, is_whole
 from clinflu.data.design import MISSING
 from clinflu.data.digest import digest
 from clinflu.errors import DataError, FitError
+from clinflu.influence.scale import scaled
 from clinflu.influence.training import TrainingRows
 from clinflu.influence.trust import Trust, assess, require_trust
 from clinflu.model.base import FittedModel
-from clinflu.model.logistic import risk
+from clinflu.model.family import chosen_family, content_of, family_notes
+from clinflu.model.logistic import LOGISTIC, risk
+from clinflu.model.margin import MarginFamily
 from clinflu.model.metrics import auroc
-from clinflu.model.newton import fit_logistic
 
 DEFAULT_PENALTY = 1.0
 ALERT_PERCENTILE = 90.0
@@ -74,7 +76,13 @@ class Study:
         )
 
     @classmethod
-    def fit(cls, cohort: Cohort, penalty: float = DEFAULT_PENALTY, seed: int = 0) -> Self:
+    def fit(
+        cls,
+        cohort: Cohort,
+        penalty: float = DEFAULT_PENALTY,
+        seed: int = 0,
+        family: str | MarginFamily = LOGISTIC.name,
+    ) -> Self:
         """Split by patient, learn the encoder on the training rows and fit the model.
 
         Parameters
@@ -85,16 +93,19 @@ class Study:
             columns are standardised, level columns are 0 or 1.
         seed : int
             Of the split.
+        family : str or MarginFamily
+            A name in ``FAMILIES``, or a family with options of its own.
 
         Raises
         ------
         DataError
-            What was given is no cohort, no number or no seed.
+            What was given is no family, no cohort, no number or no seed.
         FitError
             Its kinds say why no model can be fitted.
         """
         if not isinstance(cohort, Cohort):
             raise DataError(f"give a Cohort, as load(...) returns it, not {in_words(cohort)}")
+        form = chosen_family(family)
         penalty = check_number(penalty, "the penalty")
         if not is_whole(seed):
             raise DataError(f"the seed of the split must be a whole number of 0 or more, not {in_words(seed)}")
@@ -105,8 +116,17 @@ class Study:
         encoder = Encoder.learn(cohort.frame.iloc[split.train], cohort.schema)
         design = encoder.design(cohort)
         train = design.take(split.train)
-        model = fit_logistic(train.x, train.y, train.weights, penalty_vector(design, penalty))
-        return cls(cohort, design, model, split, seed, encoder)
+        form = form.learned(train.x)
+        strengths = form.penalties(train.x.shape[1], penalty, has_intercept=design.has_intercept)
+        model = form.fit(train.x, train.y, train.weights, strengths)
+        codes, _ = pd.factorize(train.patient_ids)
+        model = scaled(TrainingRows(model, train.x, train.y, train.weights, codes.astype(np.intp)))
+        return cls(cohort, design, model, split, seed, encoder, family_notes(model))
+
+    @property
+    def penalty(self) -> float:
+        """L2 penalty on the summed loss of whatever is shrunk."""
+        return float(self.model.penalty.max())
 
     @cached_property
     def train(self) -> TrainingRows:
@@ -128,6 +148,7 @@ class Study:
             *(self.cohort.content_hash, design.x, design.y, design.weights, design.columns, design.variables),
             *(design.encounter_ids, design.patient_ids, split.train, split.audited, split.confirm),
             *(model.family, model.penalty, model.theta, self.seed),
+            *(() if model.is_logistic else (*content_of(model.of_margin), model.scale)),
         )
 
     @cached_property
@@ -148,8 +169,7 @@ class Study:
     @cached_property
     def margins(self) -> Vector:
         """Log-odds of every row of the cohort, (N,)."""
-        margins: Vector = self.design.x @ self.model.theta
-        return margins
+        return self.model.log_odds(self.design.x)
 
     @cached_property
     def risks(self) -> Vector:
@@ -173,7 +193,7 @@ class Study:
         if np.ptp(self.risks[self.split.train]) < SAME_RISK:
             found.append("The model gives every patient the same risk: no recorded variable tells them apart.")
         elif auroc(self.train.y, self.margins[self.split.train]) > PERFECT_AUROC:
-            few = self.train.y.sum() < self.train.x.shape[1]
+            few = self.train.y.sum() < len(self.model.theta)
             found.append(
                 "The model predicts its outcome almost perfectly: "
                 + (

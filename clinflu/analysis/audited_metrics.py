@@ -14,7 +14,7 @@ from clinflu.influence.functional import (
     CalibrationIntercept,
     CalibrationSlope,
     EventRateMinusRisk,
-    Functional,
+    MarginFunctional,
     MeanLoss,
 )
 from clinflu.influence.result import PERCENT
@@ -47,7 +47,7 @@ class Metric:
     label: str
     unit: str
     best: float
-    make: Callable[[Matrix, Vector, float, float], Functional]
+    make: Callable[[Matrix, Vector, float, float], MarginFunctional]
 
     @property
     def scale(self) -> float:
@@ -55,11 +55,13 @@ class Metric:
         return PERCENT if self.unit == POINTS else 1.0
 
 
-def _plain(kind: Callable[[Matrix, Vector], Functional]) -> Callable[[Matrix, Vector, float, float], Functional]:
+def _plain(
+    kind: Callable[[Matrix, Vector], MarginFunctional],
+) -> Callable[[Matrix, Vector, float, float], MarginFunctional]:
     return lambda x, y, _threshold, _bandwidth: kind(x, y)
 
 
-def _auroc(x: Matrix, y: Vector, _threshold: float, bandwidth: float) -> Functional:
+def _auroc(x: Matrix, y: Vector, _threshold: float, bandwidth: float) -> MarginFunctional:
     return SmoothAuroc(x, y, bandwidth)
 
 

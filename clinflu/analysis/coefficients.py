@@ -29,6 +29,7 @@ def coefficients(study: Study, level: float = 0.95) -> pd.DataFrame:
         interval ``per``: one unit of the variable (one unit of log(1 + count) where counts enter so), or the level
         against the reference; ``interval`` says whether the fit was penalised.
     """
+    require_odds_ratios(study)
     errors = np.sqrt(np.diagonal(model_covariance(study.train)))
     return odds_ratio_frame(study, errors, level).assign(
         interval=PENALISED if study.model.is_penalised else UNPENALISED
@@ -41,11 +42,13 @@ def odds_ratio_frame(study: Study, errors: Vector, level: float) -> pd.DataFrame
     Raises
     ------
     DataError
-        The level is none.
+        The level is none, or the family has no odds ratios.
     """
+    require_odds_ratios(study)
     if not 0 < level < 1:
         raise DataError("the level of an interval lies between 0 and 1; 0.95 is usual")
-    theta = study.model.theta
+    steep = study.model.scale[1]
+    theta, errors = steep * study.model.theta, steep * errors
     scale, per = recorded_units(study)
     reach = float(ndtri(0.5 + level / 2)) * errors
     return pd.DataFrame(
@@ -60,6 +63,21 @@ def odds_ratio_frame(study: Study, errors: Vector, level: float) -> pd.DataFrame
         },
         index=pd.Index(study.design.columns, name="column"),
     )
+
+
+def require_odds_ratios(study: Study) -> None:
+    """Raise where no variable has an odds ratio.
+
+    Raises
+    ------
+    DataError
+        The family keeps no coefficient for each column.
+    """
+    if not study.model.of_margin.keeps_columns:
+        raise DataError(
+            f"a {study.model.family} model has no odds ratios: what a variable does depends on all others; look at "
+            "single predictions, or fit a logistic model"
+        )
 
 
 def recorded_units(study: Study) -> tuple[np.ndarray, list[str]]:

@@ -8,7 +8,6 @@ import pandas as pd
 from clinflu.data import Encoder
 from clinflu.data.arrays import Vector
 from clinflu.model.logistic import risk
-from clinflu.model.newton import fit_logistic
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
@@ -66,13 +65,12 @@ def discrimination(study: Study, folds: int = FOLDS, progress: Progress = silent
 
 def _risks_after(study: Study, train: np.ndarray, test: np.ndarray) -> Vector:
     """Fit on some rows and return the risks of others; an adopted model keeps its own columns."""
-    y, weights = study.design.y[train], study.design.weights[train]
+    family, y, weights = study.model.of_margin, study.design.y[train], study.design.weights[train]
     if study.encoder is None:
         x, x_test, penalty = study.design.x[train], study.design.x[test], study.model.penalty
     else:
         frame = study.cohort.frame
         encoder = Encoder.learn(frame.iloc[train], study.cohort.schema)
         x, x_test = encoder.encode(frame.iloc[train]), encoder.encode(frame.iloc[test])
-        penalty = np.full(x.shape[1], study.model.penalty[-1])
-        penalty[0] = 0.0
-    return risk(x_test @ fit_logistic(x, y, weights, penalty).theta)
+        penalty = family.penalties(x.shape[1], study.penalty, has_intercept=True)
+    return risk(study.model.as_log_odds(family.margin(family.fit(x, y, weights, penalty).theta, x_test)))

@@ -13,7 +13,7 @@ from clinflu.analysis.subgroup_support import training_subgroups
 from clinflu.data.arrays import Rows, Vector
 from clinflu.data.asking import check_count, nearest, shortened
 from clinflu.errors import DataError, FitError
-from clinflu.influence.functional import Functional, Gap, functional_effects, group_effect
+from clinflu.influence.functional import Functional, Gap, at_model, functional_effects, group_effect
 from clinflu.influence.refit import Change, refit_each_or_nan
 from clinflu.influence.removal import one_step, sum_by_patient
 from clinflu.influence.smoothed import default_bandwidth
@@ -255,8 +255,9 @@ def drivers(
     limit = study.threshold if threshold is None else check_threshold(threshold)
     bandwidth = default_bandwidth(study.margins[study.split.audited])
     sides = audited_sides(study, subgroup, against)
-    parts = [METRICS[metric].make(study.design.x[rows], study.design.y[rows], limit, bandwidth) for rows in sides]
-    functional = parts[0] if len(parts) == 1 else Gap(parts[0], parts[1])
+    x, y, make = study.design.x, study.design.y, METRICS[metric].make
+    parts = [at_model(make(x[rows], y[rows], limit, bandwidth), study.model) for rows in sides]
+    functional: Functional = parts[0] if len(parts) == 1 else Gap(parts[0], parts[1])
     try:
         functional.value(study.model.theta)
     except FitError as error:

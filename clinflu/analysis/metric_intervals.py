@@ -181,7 +181,10 @@ def _intervals(
     patients = study.patients_of(rows)
     at = Audited(study.margins[rows], study.design.y[rows], patients, threshold)
     taught = bool(np.isin(rows, study.split.train).any())
-    return tuple(_interval(name, at, study.design.x[rows], sampling, level, taught=taught) for name in METRICS)
+    return tuple(
+        _interval(name, at, study.model.directions(study.design.x[rows]), sampling, level, taught=taught)
+        for name in METRICS
+    )
 
 
 def _interval(name: str, at: Audited, x: Matrix, sampling: Sampling, level: float, *, taught: bool) -> MetricInterval:

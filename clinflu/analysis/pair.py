@@ -129,9 +129,9 @@ def group_decomposition(study: Study, encounter_id: str, encounters: Iterable[st
     return GroupDecomposition(
         encounter_id=str(encounter_id),
         encounters=tuple(study.train_ids[rows]),
-        margin=float(x @ study.model.theta),
+        margin=study.model.log_odds_of(x),
         newton=_folded(study, parts),
-        margin_change_refit=float(x @ (refitted.theta - study.model.theta)),
+        margin_change_refit=study.model.log_odds_change(x, refitted.theta),
     )
 
 

@@ -198,9 +198,7 @@ def _unseen_notes(study: Study, row: int, unseen: tuple[str, ...]) -> tuple[str,
 def _attribution(study: Study, row: int) -> tuple[float, pd.DataFrame]:
     """Return the baseline risk and what each recorded variable adds, largest first."""
     design = study.design
-    baseline, parts = attribution(
-        study.model.theta, design.x[row], study.train.mean, has_intercept=design.has_intercept
-    )
+    baseline, parts = attribution(study.model, design.x[row], study.train.mean, has_intercept=design.has_intercept)
     total, gained = float(parts.sum()), float(study.risks[row]) - risk_at(baseline)
     share = gained / total if abs(total) > SMALLEST_MARGIN_CHANGE else curvature_at(baseline)
     folded = pd.Series(design.fold(parts), design.variable_names).drop(INTERCEPT, errors="ignore")

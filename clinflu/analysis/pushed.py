@@ -59,7 +59,7 @@ class Pushed:
 def pushed(study: Study, influence: Influence, k: int = SHOWN) -> Pushed:
     """Return the k strongest past encounters each way with one-step estimates alone; nothing is refitted."""
     toward, against = influence.rows_toward_error(k), influence.rows_against_error(k)
-    inverse_hvp = study.model.solve(influence.x_audited)
+    inverse_hvp = study.model.solve(study.model.direction(influence.x_audited))
     here = study.cohort.frame.loc[influence.audited_id, list(study.cohort.schema.feature_names)]
 
     rows = np.concatenate([toward, against])

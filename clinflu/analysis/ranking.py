@@ -154,7 +154,7 @@ def _made_worse(study: Study, names: pd.Index, responsible: Flags) -> pd.Index:
     without = refit(study.train, Change.removal(study.train, np.flatnonzero(responsible)))
     rows = np.sort(study.design.encounter_ids.get_indexer(names))
     y = study.design.y[rows]
-    smaller = row_loss(study.design.x[rows] @ without.theta, y) < row_loss(study.margins[rows], y)
+    smaller = row_loss(study.model.log_odds(study.design.x[rows], without.theta), y) < row_loss(study.margins[rows], y)
     return study.design.encounter_ids[rows[smaller]]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from clinflu.analysis.influence_on import influence_on
 from clinflu.data.arrays import Matrix, Vector
+from clinflu.influence.decomposition import attributions
 from clinflu.influence.diagnostics import Diagnostics
 from clinflu.influence.refit import Change, refit_each
 from clinflu.influence.relative import relatif
@@ -45,15 +46,19 @@ def gradient_dot_product(study: Study, encounter_id: str) -> Vector:
     The removal effect with the identity in the place of the Hessian; TracIn (Pruthi et al. 2020, arXiv:2002.08484) at
     the last checkpoint. Columns are those of the model: numbers standardised, levels 0 or 1.
     """
-    return -_residual(study, encounter_id) * study.train.residual * (study.train.x @ study.x(encounter_id))
+    return (
+        -_residual(study, encounter_id)
+        * study.train.residual
+        * (study.train.tangent @ study.model.direction(study.x(encounter_id)))
+    )
 
 
 def gradient_cosine(study: Study, encounter_id: str) -> Vector:
     """Minus the cosine between the two loss gradients, (n,): the dot product without regard to their lengths."""
-    x = study.x(encounter_id)
-    lengths = np.linalg.norm(study.train.x, axis=1) * np.linalg.norm(x)
+    x, rows = study.model.direction(study.x(encounter_id)), study.train.tangent
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(x)
     directions = np.sign(_residual(study, encounter_id) * study.train.residual)
-    cosine: Vector = np.divide(study.train.x @ x, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
+    cosine: Vector = np.divide(rows @ x, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
     return -directions * cosine
 
 
@@ -92,8 +97,10 @@ def shap_neighbours(study: Study, encounter_id: str) -> Vector:
     An explanation is :math:`\theta_j (x_j - \bar x_j)`, the SHAP value of a linear model with independent columns,
     column by column: folded to recorded variables it finds fewer.
     """
-    theta = study.model.theta
-    distances = _distances(study.train.x * theta, study.x(encounter_id) * theta)  # the mean cancels
+    rows, audited = (
+        attributions(study.model, x, study.train.mean) for x in (study.train.x, study.x(encounter_id)[None])
+    )
+    distances = _distances(rows, audited[0])
     return _other_outcome_first(study, encounter_id, -distances)
 
 
@@ -105,7 +112,7 @@ def thetas_without_each(study: Study, progress: Progress = silent) -> Matrix:
 
 def toward_error(study: Study, encounter_id: str, thetas: Matrix) -> Vector:
     """How far each past encounter pushed toward the error, (n,), log-odds, given the models without it (n, p)."""
-    change = (thetas - study.model.theta) @ study.x(encounter_id)
+    change = np.array([study.model.log_odds_change(study.x(encounter_id), theta) for theta in thetas])
     push: Vector = np.sign(_residual(study, encounter_id)) * change
     return push
 

@@ -143,7 +143,7 @@ def _estimate(influence: Influence, group: TrainingSubgroup) -> float:
         step: Vector = group_newton(influence.train, group.rows)
     except SingularHessianError:
         return np.nan
-    return float(influence.x_audited @ step)
+    return float(influence.train.model.direction(influence.x_audited) @ step)
 
 
 def _describe(study: Study, group: TrainingSubgroup, recorded: pd.Series, strongest: Rows) -> dict[str, object]:

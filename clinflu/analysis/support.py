@@ -145,11 +145,12 @@ def support(study: Study, encounter_id: str, cuts: Cuts | None = None, effect: V
     limits = support_cuts(study) if cuts is None else cuts
     row = study.row(encounter_id)
     train, x = study.train, study.design.x[row]
+    direction = study.model.direction(x)
     effect = removal_effect(train, x) if effect is None else effect
     unseen = _unseen_of(study, row)
     values = (
         concentration(one_step(train, effect), train.patients),
-        float(x @ study.model.solve(x)),
+        float(direction @ study.model.solve(direction)),
         2.0 * REACH * margin_standard_error(train, x, effect),
     )
     reasons = _reasons(study, limits, float(study.margins[row]), values, unseen)
@@ -216,12 +217,13 @@ class _Measured:
 
 def _measure(study: Study, x: Matrix, progress: Progress = silent) -> _Measured:
     """Return the three measures of each row (t, p)."""
-    width = 2.0 * REACH * Sampling.of(study.train).standard_errors(x)
-    return _Measured(concentrations(study.train, x, progress), _leverage(study.train, x), width)
+    directions = study.model.directions(x)
+    width = 2.0 * REACH * Sampling.of(study.train).standard_errors(directions)
+    return _Measured(concentrations(study.train, x, progress), _leverage(study.train, directions), width)
 
 
 def _leverage(train: TrainingRows, x: Matrix) -> Vector:
-    """Return x' H^-1 x of each row, (t,), in blocks."""
+    """Return x' H^-1 x of each direction, (t,), in blocks."""
     lower, _ = train.model.cholesky
     found = np.empty(len(x))
     for start in range(0, len(x), BLOCK_ROWS):

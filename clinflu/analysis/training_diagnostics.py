@@ -116,9 +116,10 @@ def diagnostics_beside_refits(study: Study, k: int = SHOWN, progress: Progress =
     train, found = study.train, Diagnostics(study.train)
     rows = np.argsort(-found.cooks_distance, kind="stable")[:shown]
     refits = _refits_without(study, rows, progress)
-    moved = np.array([one.theta - train.model.theta for one in refits]).reshape(len(rows), train.x.shape[1])
-    margins = train.x[rows] @ train.model.theta
-    without = margins + np.einsum("kp,kp->k", train.x[rows], moved)
+    moved = np.array([one.theta - train.model.theta for one in refits]).reshape(len(rows), len(train.model.theta))
+    margins = train.log_odds[rows]
+    changes = [train.model.log_odds_change(train.x[row], one.theta) for row, one in zip(rows, refits, strict=True)]
+    without = margins + np.array(changes)
     with np.errstate(invalid="ignore"):  # NaN stands for a refit that does not exist, and stays NaN
         self_influence = row_loss(without, train.y[rows]) - row_loss(margins, train.y[rows])
     return pd.DataFrame(
@@ -126,7 +127,7 @@ def diagnostics_beside_refits(study: Study, k: int = SHOWN, progress: Progress =
             "outcome": train.y[rows].astype(int),
             "risk": train.risk[rows],
             "cooks_distance_estimate": found.cooks_distance[rows],
-            "cooks_distance_refit": np.einsum("kp,kp->k", moved @ train.model.hessian, moved) / train.x.shape[1],
+            "cooks_distance_refit": np.einsum("kp,kp->k", moved @ train.model.hessian, moved) / len(train.model.theta),
             "risk_without_estimate": LeaveOneOut(train).risks[rows],
             "risk_without_refit": risk(without),
             "self_influence_estimate": found.self_influence[rows],

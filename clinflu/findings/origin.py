@@ -33,7 +33,7 @@ def origin(material: Material) -> dict[str, Any]:
         "simulated patients": "yes" if provenance.simulated else "no",
         "cohort sha256": study.cohort.content_hash,
         "study sha256": study.fingerprint,
-        "penalty": float(study.model.penalty[-1]),
+        "penalty": study.penalty,
         "seed of the split": study.seed,
         "alert threshold": round(material.threshold, 4),
         "variables": ", ".join(material.asked),

@@ -115,7 +115,10 @@ def rows_after(train: TrainingRows, change: Change) -> tuple[Matrix, Vector, Vec
 
 
 def hessian_after(train: TrainingRows, change: Change, theta: Vector) -> Matrix:
-    """Return the Hessian of the changed objective at theta, (p, p)."""
+    """Return the Hessian of the changed objective at theta, (d, d)."""
+    if not train.model.is_logistic:
+        x, y, weights = rows_after(train, change)
+        return train.model.of_margin.hessian(theta, x, y, weights) + np.diag(train.model.penalty)
     weights = train.weights.copy()
     weights[change.rows] = change.weights if change.x is None else 0.0
     hessian = weighted_gram(train.x, weights * curvature(risk(train.x @ theta)))

@@ -3,8 +3,12 @@
 import numpy as np
 
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.errors import DataError
 from clinflu.influence.group import group_newton
 from clinflu.influence.training import TrainingRows
+from clinflu.model.base import FittedModel
+
+POINTS = 64
 
 
 def effect_decomposition(
@@ -96,7 +100,8 @@ def decomposition_from_average(train: TrainingRows, rows: Rows, x_audited: Vecto
     """
     chosen, pull = _pull(train, rows)
     deviation = pull @ train.x[chosen] - pull.sum() * train.mean
-    audited = np.vstack([train.mean, np.diag(x_audited - train.mean)])
+    require_columns(train)
+    audited = train.model.scale[1] * np.vstack([train.mean, np.diag(x_audited - train.mean)])
     taught = np.vstack([pull.sum() * train.mean, np.diag(deviation)])
     parts: Matrix = -audited @ train.model.solve(np.ascontiguousarray(taught.T))
     return parts
@@ -111,22 +116,33 @@ def column_sums(train: TrainingRows, row: int, inverse_hvp: Vector, *, centred: 
     row : int
         Position of the training encounter.
     inverse_hvp : (p,)
-        H^-1 times the audited row.
+        H^-1 times the slope of the audited log-odds in theta.
     centred : bool
         As in :func:`effect_decomposition`, of which these are the column sums.
+
+    Notes
+    -----
+    Of a family that keeps no coefficient for each column they are, to first order, what the effect would lose if the
+    column had its average value; they need not add up to it.
     """
     scale = -train.residual[row] / (1.0 - train.leverage[row])
     taught = train.x[row]
+    if not train.model.of_margin.keeps_columns:
+        pulled: Vector = train.weights[row] * (taught - train.mean) * _slopes(train, row, inverse_hvp)
+        return pulled
     if centred:
         inverse_hvp, taught = _centring(train.mean) @ inverse_hvp, _centre(taught, train.mean)
     sums: Vector = scale * inverse_hvp * taught
     return sums
 
 
-def attribution(theta: Vector, x_audited: Vector, mean: Vector, *, has_intercept: bool) -> tuple[float, Vector]:
-    r"""Split a margin into a baseline and what each column adds to it.
+def attribution(model: FittedModel, x_audited: Vector, mean: Vector, *, has_intercept: bool) -> tuple[float, Vector]:
+    r"""Split log-odds into a baseline and what each column adds to it.
 
-    .. math:: m = \bar x^\top \theta + \sum_j \theta_j (x_{tj} - \bar x_j)
+    .. math:: m = m(\bar x) + \sum_j (x_{tj} - \bar x_j) \int_0^1 \partial_j m(\bar x + u (x_t - \bar x)) \, du
+
+    Integrated gradients from the average encounter; where each column has a coefficient they are
+    :math:`\theta_j (x_{tj} - \bar x_j)`.
 
     Returns
     -------
@@ -135,27 +151,63 @@ def attribution(theta: Vector, x_audited: Vector, mean: Vector, *, has_intercept
     parts : (p,), log-odds
         They add up, with the baseline, to the margin; the intercept's part is 0.
     """
-    parts = theta * (x_audited - mean)
+    parts: Vector = attributions(model, x_audited[None], mean)[0]
     if has_intercept:
         parts[0] = 0.0
-    return float(mean @ theta), parts
+    return model.log_odds_of(mean), parts
+
+
+def attributions(model: FittedModel, x: Matrix, mean: Vector) -> Matrix:
+    """Return what each column adds to the log-odds of each row, from those of the average encounter, (m, p)."""
+    if model.of_margin.keeps_columns:
+        parts: Matrix = model.scale[1] * model.theta * (x - mean)
+        return parts
+    places, shares = np.polynomial.legendre.leggauss(POINTS)
+    slopes = np.zeros_like(x)
+    for place, share in zip(places, shares, strict=True):
+        way = mean + 0.5 * (place + 1.0) * (x - mean)
+        slopes += 0.5 * share * model.of_margin.column_slopes(model.theta, way)
+    return model.scale[1] * slopes * (x - mean)
+
+
+def require_columns(train: TrainingRows) -> None:
+    """Raise where no effect can be split over the columns.
+
+    Raises
+    ------
+    DataError
+        The family keeps no coefficient for each column.
+    """
+    if not train.model.of_margin.keeps_columns:
+        raise DataError(
+            f"the risks of a {train.model.family} model are no sum over the recorded variables, so an effect on them "
+            "cannot be split over pairs of variables; look at audit.perturbation(...), or fit a logistic model"
+        )
+
+
+def _slopes(train: TrainingRows, row: int, inverse_hvp: Vector) -> Vector:
+    """Return the slope, in each column of a training row, of what its removal does to the audited log-odds."""
+    model, at = train.model, np.array([row])
+    slopes: Vector = model.of_margin.perturbation(model.theta, train.x[at], train.y[at], inverse_hvp)[0]
+    return slopes
 
 
 def _pull(train: TrainingRows, rows: Rows) -> tuple[Rows, Vector]:
     """Return the rows, each once, and the residual of each after one Newton step without them."""
     chosen = np.unique(np.asarray(rows, dtype=np.intp))
     step = group_newton(train, chosen)
-    return chosen, train.residual[chosen] - train.curvature[chosen] * (train.x[chosen] @ step)
+    return chosen, train.residual[chosen] - train.curvature[chosen] * (train.tangent[chosen] @ step)
 
 
 def _parts(train: TrainingRows, rows: Rows, pull: Vector, x_audited: Vector, *, centred: bool) -> Matrix:
     """Return -x_tj (H^-1)_jk sum_i c_i x_ik, (p, p), with c the pull of each row."""
     inverse = train.model.inverse
-    audited, taught = x_audited, pull @ train.x[rows]
+    require_columns(train)
+    audited, taught = train.model.scale[1] * x_audited, pull @ train.x[rows]
     if centred:
         shift = _centring(train.mean)
         inverse = shift @ inverse @ shift.T
-        audited = _centre(audited, train.mean)
+        audited = train.model.scale[1] * _centre(x_audited, train.mean)
         taught = taught - pull.sum() * train.mean
         taught[0] = pull.sum()
     parts: Matrix = -audited[:, None] * inverse * taught

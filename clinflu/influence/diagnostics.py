@@ -71,13 +71,13 @@ class Diagnostics:
         statsmodels returns it with p-values of an F distribution that a binomial outcome does not follow; they are
         left out.
         """
-        distance: Vector = np.square(self.train.residual / self._left) * self._kernel / self.train.x.shape[1]
+        distance: Vector = np.square(self.train.residual / self._left) * self._kernel / len(self.train.model.theta)
         return distance
 
     @cached_property
     def d_linpred(self) -> Vector:
         """Row's own margin with it minus without it, (n,), log-odds."""
-        return self.train.residual * self._kernel / self._left
+        return self.train.model.scale[1] * self.train.residual * self._kernel / self._left
 
     @cached_property
     def d_linpred_scaled(self) -> Vector:
@@ -110,7 +110,7 @@ class Diagnostics:
     @cached_property
     def bse(self) -> Vector:
         """Standard error of each coefficient, (p,): the square root of the diagonal of H^-1."""
-        errors: Vector = np.sqrt(np.diagonal(self.train.model.solve(np.eye(self.train.x.shape[1]))))
+        errors: Vector = np.sqrt(np.diagonal(self.train.model.solve(np.eye(len(self.train.model.theta)))))
         return errors
 
     @property
@@ -126,7 +126,7 @@ class Diagnostics:
     @cached_property
     def self_influence_first_order(self) -> Vector:
         """First-order rise of a row's own unweighted loss when it is removed, w r^2 q, (n,), nats; never negative."""
-        return self.train.residual * (self.train.y - self.train.risk) * self._kernel
+        return -self.train.residual * self.train.model.of_margin.slope(self.train.margin, self.train.y) * self._kernel
 
     @cached_property
     def self_influence(self) -> Vector:
@@ -139,8 +139,7 @@ class Diagnostics:
 
     @cached_property
     def _margins(self) -> Vector:
-        margins: Vector = self.train.x @ self.train.model.theta
-        return margins
+        return self.train.log_odds
 
     @cached_property
     def _kernel(self) -> Vector:
@@ -164,5 +163,5 @@ class Diagnostics:
         scale = train.residual / self._left
         for start in range(0, len(train.x), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
-            solved = train.model.solve(np.ascontiguousarray(train.x[rows].T)).T
+            solved = train.model.solve(np.ascontiguousarray(train.tangent[rows].T)).T
             yield rows, solved * scale[rows, None]

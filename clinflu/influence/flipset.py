@@ -63,7 +63,7 @@ class Crossing:
     def start(self) -> "State":
         """Nothing changed."""
         nobody = np.zeros(len(self.train.x), dtype=bool)
-        return State(self, nobody, self.train, float(self.x_audited @ self.train.model.theta))
+        return State(self, nobody, self.train, self.train.model.log_odds_of(self.x_audited))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +120,13 @@ class State:
         for removal (formula 2) and relabelling (6), with the risks and the Hessian of this model and the leverage of
         the first one. Of a row that is changed already it is what putting it back would undo.
         """
-        first, to_audited = self.crossing.train, self.train.x @ self.train.model.solve(self.crossing.x_audited)
+        first, model = self.crossing.train, self.train.model
+        to_audited = self.train.tangent @ model.solve(model.direction(self.crossing.x_audited))
+        slopes = [model.of_margin.slope(self.train.margin, y) for y in (first.y, 1.0 - first.y)]
         if self.crossing.relabel:
-            return self.crossing.sign * first.weights * (1.0 - 2.0 * first.y) * to_audited
+            return self.crossing.sign * first.weights * (slopes[0] - slopes[1]) * to_audited
         left = 1.0 + np.where(self.changed, 1.0, -1.0) * first.leverage
-        push = first.weights * (first.y - self.train.risk) * to_audited
+        push = -first.weights * slopes[0] * to_audited
         return -self.crossing.sign * push / np.maximum(left, LEAST_LEFT)
 
     @cached_property
@@ -151,12 +153,16 @@ class State:
         refitted = refit(self.train, change)
         x, y, weights = rows_after(self.train, change)
         train = TrainingRows(model_after(self.train, change, refitted), x, y, weights, self.train.patients)
-        return type(self)(self.crossing, changed, train, float(self.crossing.x_audited @ refitted.theta))
+        return type(self)(self.crossing, changed, train, self.log_odds_at(refitted.theta))
 
     def missing_with(self, each: list[Flags]) -> Vector:
         """Return how far the refitted margin is from the threshold for each set of changed rows; NaN without a fit."""
         refits = refit_each_or_nan(self.train, [self._step_to(changed) for changed in each])
-        return np.array([self.crossing.missing(float(self.crossing.x_audited @ one.theta)) for one in refits])
+        return np.array([self.crossing.missing(self.log_odds_at(one.theta)) for one in refits])
+
+    def log_odds_at(self, theta: Vector) -> float:
+        """Return the log-odds of the audited row at another theta."""
+        return self.train.model.log_odds_of(self.crossing.x_audited, theta)
 
     def without(self, patient: int) -> Flags:
         """Return the changed rows once this patient is put back."""

@@ -33,13 +33,16 @@ def least_loss(state: State) -> Vector:
     Returns
     -------
     (C,)
-        Minus infinity where nothing can be said, and for patients of whom nothing is changed.
+        Minus infinity where nothing can be said, as of a family other than the logistic one, and for patients of whom
+        nothing is changed.
 
     References
     ----------
     Bach (2010), "Self-concordant analysis for logistic regression", doi:10.1214/09-EJS521, for the first line.
     """
     crossing, rows = state.crossing, state.rows
+    if not state.train.model.is_logistic:
+        return np.full(crossing.patient_count, -np.inf)
     first, model = crossing.train, state.train.model
     to_audited = state.train.x @ model.solve(crossing.x_audited)
     lengths = _lengths(state)

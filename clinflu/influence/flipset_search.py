@@ -151,7 +151,7 @@ class _Search:
     def _margin_from_start(self, state: State) -> float:
         """Return the audited margin in a refit of the set from the fit as it was, whatever path led to the set."""
         refitted = refit(self._crossing.train, self._crossing.change(state.rows))
-        return float(self._crossing.x_audited @ refitted.theta)
+        return self._crossing.train.model.log_odds_of(self._crossing.x_audited, refitted.theta)
 
     def _relinearise(self, state: State) -> None:
         """Move from set to set until none smaller is proposed, or one has no fit; keep the smallest that is across."""

@@ -1,19 +1,22 @@
 """Metrics as smooth functionals of the coefficients, and what each training row does to them."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.errors import OneClassError
 from clinflu.influence.group import group_newton
-from clinflu.influence.removal import removal_effect
+from clinflu.influence.removal import direction_effect
 from clinflu.influence.training import TrainingRows
+from clinflu.model.base import FittedModel
 from clinflu.model.logistic import curvature, risk, row_loss
 from clinflu.model.metrics import calibration_intercept
 from clinflu.model.newton import fit_logistic
+
+Smooth = TypeVar("Smooth", bound="MarginFunctional")
 
 
 class Functional(Protocol):
@@ -51,7 +54,7 @@ def functional_effects(train: TrainingRows, functional: Functional) -> Vector:
     ----------
     Koh & Liang (2017), arXiv:1703.04730, Eq. 2, with the functional in the place of the audited loss.
     """
-    return removal_effect(train, functional.gradient(train.model.theta))
+    return direction_effect(train, functional.gradient(train.model.theta))
 
 
 def group_effect(train: TrainingRows, functional: Functional, rows: Rows) -> float:
@@ -79,10 +82,13 @@ class MarginFunctional(ABC):
         Audited rows; each counts once.
     y : (t,)
         Their outcomes, 0 or 1.
+    model : FittedModel, optional
+        Whose log-odds they are; by default of a model whose log-odds are x theta.
     """
 
     x: Matrix
     y: Vector
+    model: FittedModel | None = field(default=None, kw_only=True)
 
     @abstractmethod
     def at(self, margins: Vector) -> float:
@@ -98,16 +104,26 @@ class MarginFunctional(ABC):
 
     def value(self, theta: Vector) -> float:
         """Return the smooth value; NaN where theta is not finite."""
-        return self.at(self.x @ theta) if np.isfinite(theta).all() else np.nan
+        return self.at(self._margins(theta)) if np.isfinite(theta).all() else np.nan
 
     def exact(self, theta: Vector) -> float:
         """Return the value without smoothing; NaN where theta is not finite."""
-        return self.exact_at(self.x @ theta) if np.isfinite(theta).all() else np.nan
+        return self.exact_at(self._margins(theta)) if np.isfinite(theta).all() else np.nan
 
     def gradient(self, theta: Vector) -> Vector:
         """Return the gradient of ``value``, (p,)."""
-        gradient: Vector = self.slope(self.x @ theta) @ self.x
+        directions = self.x if self.model is None else self.model.directions_at(theta, self.x)
+        gradient: Vector = self.slope(self._margins(theta)) @ directions
         return gradient
+
+    def _margins(self, theta: Vector) -> Vector:
+        margins: Vector = self.x @ theta if self.model is None else self.model.log_odds(self.x, theta)
+        return margins
+
+
+def at_model(functional: Smooth, model: FittedModel) -> Smooth:
+    """Return the functional of the log-odds of a model, whichever its family."""
+    return functional if model.is_logistic else replace(functional, model=model)
 
 
 class MeanLoss(MarginFunctional):

@@ -64,7 +64,7 @@ def jackknife_covariance(train: TrainingRows) -> Matrix:
     ----------
     Jaeckel (1972); Liang & Zeger (1986), doi:10.1093/biomet/73.1.13.
     """
-    scores = _sums_by_patient(train.x, train.residual, train.patients)
+    scores = _sums_by_patient(train.tangent, train.residual, train.patients)
     scores -= scores.mean(axis=0)
     half = train.model.solve(scores.T @ scores)
     covariance: Matrix = train.model.solve(half.T) * (len(scores) / (len(scores) - 1))
@@ -117,7 +117,7 @@ def margin_standard_error(train: TrainingRows, x_audited: Vector, effect: Vector
 
     ``effect`` is :func:`clinflu.influence.removal.removal_effect` on it, where that is known already.
     """
-    direction = train.model.solve(x_audited)
+    direction = train.model.solve(train.model.direction(x_audited))
     by_model = float(direction @ train.information @ direction)
     effect = removal_effect(train, x_audited) if effect is None else effect
     return float(np.sqrt(np.fmax(by_model, jackknife_variance(effect, train.patients))))
@@ -144,7 +144,7 @@ def risk_interval(
     """
     if not 0 < level < 1:
         raise DataError("the level of an interval lies between 0 and 1; 0.95 is usual")
-    margin = float(x_audited @ train.model.theta)
+    margin = train.model.log_odds_of(x_audited)
     reach = float(ndtri(0.5 + level / 2)) * margin_standard_error(train, x_audited, effect)
     method = WIDER
     if train.model.is_penalised:
@@ -177,14 +177,17 @@ def concentrations(train: TrainingRows, x_audited: Matrix, progress: Progress = 
     In blocks of audited rows; the table of (audited x patients) is never there.
     """
     lower, _ = train.model.cholesky
-    sums = _sums_by_patient(train.x, train.residual / (1.0 - train.leverage), train.patients)
+    sums = _sums_by_patient(train.tangent, train.residual / (1.0 - train.leverage), train.patients)
     by_patient = solve_triangular(lower, sums.T, lower=True, check_finite=False)
     found = np.zeros(len(x_audited))
     rows = max(1, BLOCK_VALUES // len(sums))
     for start in range(0, len(x_audited), rows):
         progress(start, len(x_audited))
         block = slice(start, start + rows)
-        squared = solve_triangular(lower, x_audited[block].T, lower=True, check_finite=False).T @ by_patient
+        squared = (
+            solve_triangular(lower, train.model.directions(x_audited[block]).T, lower=True, check_finite=False).T
+            @ by_patient
+        )
         np.square(squared, out=squared)
         fourth = np.einsum("tc,tc->t", squared, squared)
         np.divide(np.square(squared.sum(axis=1)), fourth, out=found[block], where=fourth > 0)

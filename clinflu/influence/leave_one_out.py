@@ -57,7 +57,7 @@ def leave_one_out_margins(train: TrainingRows) -> Vector:
     Pregibon (1981), doi:10.1214/aos/1176345513; Rad & Maleki (2020), doi:10.1111/rssb.12374.
     """
     change: Vector = -train.residual * self_kernel(train) / share_left(train)
-    return train.x @ train.model.theta + change
+    return train.model.as_log_odds(train.margin + change)
 
 
 def leave_one_patient_out_margins(train: TrainingRows) -> Vector:
@@ -89,7 +89,7 @@ def leave_one_patient_out_margins(train: TrainingRows) -> Vector:
         for at in range(0, len(first), together):
             rows = order[first[at : at + together, None] + np.arange(size)]  # (patients, size)
             change[rows] = _own_changes(train, rows)
-    return train.x @ train.model.theta + change
+    return train.model.as_log_odds(train.margin + change)
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,7 +138,7 @@ class LeaveOneOut:
     @property
     def auroc_apparent(self) -> float:
         """AUROC of the model on its own training encounters; as the others, over the determined ones."""
-        return self._auroc(self.train.x @ self.train.model.theta)
+        return self._auroc(self.train.log_odds)
 
     @property
     def auroc(self) -> float:
@@ -195,20 +195,22 @@ class LeaveOneOut:
 
 
 def _own_risks(train: TrainingRows, rows: Rows, thetas: list[Vector]) -> Vector:
-    return risk(np.array([train.x[row] @ theta for row, theta in zip(rows, thetas, strict=True)]))
+    return risk(
+        np.array([train.model.log_odds_of(train.x[row], theta) for row, theta in zip(rows, thetas, strict=True)])
+    )
 
 
 def _half(train: TrainingRows, rows: Rows) -> Matrix:
     """Return the rows times L^-T, (k, p), so that products of its rows are those with H^-1."""
     lower, _ = train.model.cholesky
-    half: Matrix = solve_triangular(lower, train.x[rows].T, lower=True, check_finite=False).T
+    half: Matrix = solve_triangular(lower, train.tangent[rows].T, lower=True, check_finite=False).T
     return half
 
 
 def _own_changes(train: TrainingRows, rows: Rows) -> Matrix:
     """Return the margin changes of patients' own rows (c, k) when each patient is removed, (c, k)."""
     patients, size = rows.shape
-    if size >= train.x.shape[1]:
+    if size >= len(train.model.theta):
         return np.array([_own_change_of_many(train, group) for group in rows])
     half = _half(train, rows.ravel()).reshape(patients, size, -1)
     kernel = half @ half.transpose(0, 2, 1)
@@ -224,7 +226,7 @@ def _own_changes(train: TrainingRows, rows: Rows) -> Matrix:
 
 def _own_change_of_many(train: TrainingRows, rows: Rows) -> Vector:
     try:
-        change: Vector = train.x[rows] @ group_newton(train, rows)
+        change: Vector = train.tangent[rows] @ group_newton(train, rows)
     except SingularHessianError:
         return np.full(len(rows), np.nan)
     return change

@@ -30,7 +30,11 @@ def perturbation_influence(
     ----------
     Koh & Liang (2017), arXiv:1703.04730, Eq. 5.
     """
-    v = train.model.solve(x_audited)
-    through_risk = (train.curvature[rows] * (train.x[rows] @ v))[:, None] * train.model.theta
+    model = train.model
+    v = model.solve(model.direction(x_audited))
+    if not model.of_margin.keeps_columns:
+        pulled = model.of_margin.perturbation(model.theta, train.x[rows], train.y[rows], v)
+        return residual_audited * train.weights[rows][:, None] * pulled
+    through_risk = (train.curvature[rows] * (train.x[rows] @ v))[:, None] * model.theta
     slopes: Matrix = residual_audited * (through_risk - train.residual[rows][:, None] * v)
     return slopes

@@ -72,6 +72,8 @@ def refit_each(train: TrainingRows, changes: list[Change], progress: Progress = 
     """
     for change in changes:
         require_sound(train, change)
+    if not train.model.is_logistic:
+        return _refit_family(train, changes, progress)
     found: list[Refitted] = []
     for batch in _batches(train, changes):
         found += _solve(train, changes[batch])
@@ -96,22 +98,26 @@ def refit_each_or_nan(train: TrainingRows, changes: list[Change], progress: Prog
 
 def model_after(train: TrainingRows, change: Change, refitted: Refitted) -> FittedModel:
     """Return the refitted model with its own Hessian, ready to be audited in turn."""
-    return FittedModel(
-        train.model.family,
-        refitted.theta,
-        train.model.penalty,
-        hessian_after(train, change, refitted.theta),
-        refitted.gradient_norm,
-        refitted.step_norm,
-        refitted.steps,
-    )
+    hessian = hessian_after(train, change, refitted.theta)
+    return train.model.moved(refitted.theta, hessian, refitted.gradient_norm, refitted.step_norm, refitted.steps)
+
+
+def _refit_family(train: TrainingRows, changes: list[Change], progress: Progress) -> list[Refitted]:
+    """Refit a family other than the logistic one: its own fit, from the theta that is there, one change at a time."""
+    found = []
+    for change in changes:
+        model = train.model.of_margin.fit(*rows_after(train, change), train.model.penalty, train.model.theta)
+        model.theta.setflags(write=False)
+        found.append(Refitted(model.theta, model.gradient_norm, model.step_norm, model.iterations, model.iterations))
+        progress(len(found), len(changes))
+    return found
 
 
 def _refit_or_nan(train: TrainingRows, change: Change) -> Refitted:
     try:
         return refit(train, change)
     except FitError:
-        return Refitted(np.full(train.x.shape[1], np.nan), np.nan, np.nan, 0, 0)
+        return Refitted(np.full(len(train.model.theta), np.nan), np.nan, np.nan, 0, 0)
 
 
 def _batches(train: TrainingRows, changes: list[Change]) -> Iterator[slice]:

@@ -36,8 +36,8 @@ def relatif(train: TrainingRows, x_audited: Vector, y_audited: float) -> Vector:
     Barshan, Brunet & Dziugaite (2020), "RelatIF: identifying explanatory training examples via relative influence",
     AISTATS, arXiv:2003.11630; there with the opposite sign.
     """
-    residual = y_audited - risk_at(float(x_audited @ train.model.theta))
+    residual = y_audited - risk_at(train.model.log_odds_of(x_audited))
     own = np.sqrt(self_kernel(train))
-    cross = train.x @ train.model.solve(x_audited)
+    cross = train.tangent @ train.model.solve(train.model.direction(x_audited))
     relative: Vector = np.divide(cross, own, out=np.zeros(len(own)), where=own > 0)
     return residual * np.sign(train.residual) * relative

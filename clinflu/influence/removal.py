@@ -29,7 +29,12 @@ def removal_effect(train: TrainingRows, x_audited: Vector) -> Vector:
     ----------
     Koh & Liang (2017), arXiv:1703.04730, Eq. 2.
     """
-    return -train.residual * (train.x @ train.model.solve(x_audited))
+    return direction_effect(train, train.model.direction(x_audited))
+
+
+def direction_effect(train: TrainingRows, direction: Vector) -> Vector:
+    """Return :func:`removal_effect` on anything whose slope in theta is a direction, (d,): (n,), in its unit."""
+    return -train.residual * (train.tangent @ train.model.solve(direction))
 
 
 def one_step(train: TrainingRows, first_order: Vector) -> Vector:
@@ -85,4 +90,5 @@ def sum_by_patient(values: Vector, patients: Rows) -> Vector:
 
 def removal_effects(train: TrainingRows, x_audited: Matrix) -> Matrix:
     """First-order margin changes for a block of audited rows (t, p) at once: (t, n), log-odds."""
-    return -(train.model.solve(np.ascontiguousarray(x_audited.T)).T @ train.x.T) * train.residual
+    directions = np.ascontiguousarray(train.model.directions(x_audited).T)
+    return -(train.model.solve(directions).T @ train.tangent.T) * train.residual

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from clinflu.data.arrays import Flags, Rows, Vector
+from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.data.asking import check_count, row_positions
 from clinflu.errors import DataError
 from clinflu.influence.group import group_newton_effect
@@ -60,7 +60,7 @@ class Influence:
     @property
     def margin(self) -> float:
         """The audited log-odds."""
-        return float(self.x_audited @ self.train.model.theta)
+        return self.train.model.log_odds_of(self.x_audited)
 
     @cached_property
     def first_order(self) -> Vector:
@@ -183,7 +183,15 @@ class Influence:
 
     def margin_change_refit(self, refits: list[Refitted]) -> Vector:
         """Return the change of the audited margin under each refit, log-odds."""
-        return np.array([self.x_audited @ (one.theta - self.train.model.theta) for one in refits])
+        return self.margin_changes(np.array([one.theta for one in refits]).reshape(len(refits), -1))
+
+    def margin_changes(self, thetas: Matrix) -> Vector:
+        """Return the change of the audited margin when theta becomes each of several, (k, d): (k,), log-odds."""
+        model = self.train.model
+        if model.of_margin.is_linear:
+            changes: Vector = (thetas - model.theta) @ model.direction(self.x_audited)
+            return changes
+        return np.array([model.log_odds_change(self.x_audited, theta) for theta in thetas])
 
     def risk_change_pp(self, margin_change: Vector) -> Vector:
         """Return the change of the audited risk that belongs to a change of its margin, percentage points."""

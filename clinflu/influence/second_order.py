@@ -30,11 +30,11 @@ def second_order(train: TrainingRows, x_audited: Vector, first_order: Vector) ->
         Positive: without that encounter the audited risk would be higher. One Gram matrix and one product of X with
         a (p, p) matrix, in blocks of rows.
     """
-    bend = train.curvature * (1.0 - 2.0 * train.risk) * (train.x @ train.model.solve(x_audited))
-    solved = train.model.solve(_gram(train.x, bend))  # H^-1 M
+    bend = train.twist * (train.tangent @ train.model.solve(train.model.direction(x_audited)))
+    solved = train.model.solve(_gram(train.tangent, bend))  # H^-1 M
     between = train.model.solve(np.ascontiguousarray(solved.T))  # H^-1 M H^-1
     change: Vector = first_order * (1.0 + train.leverage)
-    change -= 0.5 * np.square(train.residual) * _quadratic(train.x, between)
+    change -= 0.5 * np.square(train.residual) * _quadratic(train.tangent, between)
     return change
 
 

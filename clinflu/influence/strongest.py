@@ -87,14 +87,15 @@ class _Effects:
 
     def __init__(self, train: TrainingRows, rows: int) -> None:
         self._lower, _ = train.model.cholesky
-        self._columns = self._whiten(train.x)
+        self._model = train.model
+        self._columns = self._whiten(train.tangent)
         self._columns *= -train.residual / (1.0 - train.leverage)
         self._values, self._sizes = np.empty((2, rows, len(train.x)))
 
     def largest(self, x: Matrix, k: int) -> tuple[Positions, Matrix]:
         """Return where the k largest absolute effects on each audited row are, largest first, and the effects."""
         values, sizes = self._values[: len(x)], self._sizes[: len(x)]
-        np.matmul(self._whiten(x).T, self._columns, out=values)
+        np.matmul(self._whiten(self._model.directions(x)).T, self._columns, out=values)
         np.abs(values, out=sizes)
         places = np.flatnonzero(sizes >= _lower_bound(sizes, k)[:, None] * (1.0 - TIED))
         rows, columns = np.divmod(places, sizes.shape[1])

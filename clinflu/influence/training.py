@@ -9,7 +9,7 @@ from scipy.linalg import solve_triangular
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.model.base import FittedModel
-from clinflu.model.logistic import BLOCK_ROWS, curvature, risk, weighted_gram
+from clinflu.model.logistic import BLOCK_ROWS, risk, weighted_gram
 from clinflu.model.newton import fit_logistic
 
 
@@ -45,34 +45,59 @@ class TrainingRows:
         return cls(fit_logistic(x, y, weights, penalty), x, y, weights, codes)
 
     @cached_property
+    def margin(self) -> Vector:
+        """m_i, (n,): log-odds, unless the family's margins are something else."""
+        return self.model.margin(self.x)
+
+    @property
+    def log_odds(self) -> Vector:
+        """Log-odds of the risk of each encounter, (n,)."""
+        return self.model.as_log_odds(self.margin)
+
+    @cached_property
     def risk(self) -> Vector:
         """p_i, (n,)."""
-        return risk(self.x @ self.model.theta)
+        return risk(self.log_odds)
+
+    @cached_property
+    def tangent(self) -> Matrix:
+        """J_i, the slope of each margin in each entry of theta, (n, d): x where the margin is linear in its columns."""
+        return np.asfortranarray(self.model.of_margin.tangent(self.model.theta, self.x))
 
     @cached_property
     def residual(self) -> Vector:
-        """w_i (y_i - p_i), (n,)."""
-        return self.weights * (self.y - self.risk)
+        """Minus the slope of the weighted loss in the margin, (n,): w_i (y_i - p_i) for logistic regression."""
+        return -self.weights * self.model.of_margin.slope(self.margin, self.y)
 
     @cached_property
     def curvature(self) -> Vector:
-        """w_i p_i (1 - p_i), (n,)."""
-        return self.weights * curvature(self.risk)
+        """Second derivative of the weighted loss, (n,): w_i p_i (1 - p_i) for logistic regression."""
+        return self.weights * self.model.of_margin.bend(self.margin, self.y)
+
+    @cached_property
+    def twist(self) -> Vector:
+        """Third derivative of the weighted loss, (n,): w_i p_i (1 - p_i) (1 - 2 p_i) for logistic regression."""
+        return self.weights * self.model.of_margin.twist(self.margin, self.y)
 
     @cached_property
     def leverage(self) -> Vector:
-        """h_i = w_i s_i x_i' H^-1 x_i, (n,); they add up to the effective number of parameters."""
+        """h_i = w_i s_i J_i' H^-1 J_i, (n,); they add up to the effective number of parameters."""
         lower, _ = self.model.cholesky
         quadratic = np.empty(len(self.x))
         for start in range(0, len(self.x), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
-            half = solve_triangular(lower, self.x[block].T, lower=True, check_finite=False)
+            half = solve_triangular(lower, self.tangent[block].T, lower=True, check_finite=False)
             quadratic[block] = np.einsum("pn,pn->n", half, half)
         return self.curvature * quadratic
 
     @cached_property
     def information(self) -> Matrix:
-        """X' diag(w^2 s) X, (p, p): covariance of the score if the model is right and encounters are independent."""
+        """Covariance of the score if encounters are independent, (d, d).
+
+        X' diag(w^2 s) X for logistic regression, by the model itself; else the sum of squared slopes that were seen.
+        """
+        if not self.model.is_logistic:
+            return weighted_gram(self.tangent, np.square(self.residual))
         if np.all(self.weights == 1.0):
             return self.model.hessian - np.diag(self.model.penalty)
         return weighted_gram(self.x, self.weights * self.curvature)

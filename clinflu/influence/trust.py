@@ -41,7 +41,7 @@ class Trust:
 def assess(train: TrainingRows) -> Trust:
     """Check gradient, conditioning and leverage of a fit."""
     model = train.model
-    gradient = train.residual @ train.x - model.penalty * model.theta
+    gradient = train.residual @ train.tangent - model.penalty * model.theta
     gradient_norm = float(np.linalg.norm(gradient)) / len(train.x)
     scale = np.sqrt(np.abs(np.diagonal(model.hessian)).clip(min=np.finfo(float).tiny))
     condition = float(np.linalg.cond(model.hessian / np.outer(scale, scale)))

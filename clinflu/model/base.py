@@ -1,8 +1,8 @@
 """What a model family must give, and what a fit holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from scipy.linalg import cho_solve
@@ -12,6 +12,10 @@ from clinflu.model.cholesky import factor
 
 if TYPE_CHECKING:
     import torch
+
+    from clinflu.model.margin import MarginFamily
+
+UNSCALED = (0.0, 1.0)
 
 
 def torch_device() -> "torch.device":
@@ -90,6 +94,11 @@ class FittedModel:
         max |H^-1 g|: how far theta still is from the optimum, in units of theta.
     iterations : int
         Newton or chord steps taken.
+    form : MarginFamily, optional
+        The family itself, with its options; by default logistic.
+    scale : (float, float)
+        a and b of the log-odds a + b m that a margin m stands for; (0, 1) where margins are log-odds. Never chosen
+        anew in a refit.
     """
 
     family: str
@@ -99,6 +108,72 @@ class FittedModel:
     gradient_norm: float
     step_norm: float
     iterations: int
+    form: "MarginFamily | None" = field(default=None, kw_only=True)
+    scale: tuple[float, float] = field(default=UNSCALED, kw_only=True)
+
+    @cached_property
+    def of_margin(self) -> "MarginFamily":
+        """The family of its loss."""
+        if self.form is not None:
+            return self.form
+        from clinflu.model.logistic import LOGISTIC
+
+        return LOGISTIC
+
+    @property
+    def is_logistic(self) -> bool:
+        """Whether the loss is that of logistic regression, and margins are log-odds linear in the columns."""
+        return self.form is None
+
+    def margin(self, x: Matrix, theta: Vector | None = None) -> Vector:
+        """Return the margin of each row, (n,), at the fitted theta or at another."""
+        return self.of_margin.margin(self.theta if theta is None else theta, x)
+
+    def log_odds(self, x: Matrix, theta: Vector | None = None) -> Vector:
+        """Return the log-odds of each row, (n,), at the fitted theta or at another."""
+        return self.as_log_odds(self.margin(x, theta))
+
+    def as_log_odds(self, margin: Vector) -> Vector:
+        """Return the log-odds that margins stand for."""
+        shift, steep = self.scale
+        return margin if self.scale == UNSCALED else shift + steep * margin
+
+    def log_odds_of(self, row: Vector, theta: Vector | None = None) -> float:
+        """Return the log-odds of one row, (p,)."""
+        if self.form is None:
+            return float(row @ (self.theta if theta is None else theta))
+        return float(self.log_odds(row[None], theta)[0])
+
+    def log_odds_change(self, row: Vector, theta: Vector) -> float:
+        """Return by how much the log-odds of one row, (p,), change when theta changes to another."""
+        if self.of_margin.is_linear:
+            return float(self.direction(row) @ (theta - self.theta))
+        return self.log_odds_of(row, theta) - self.log_odds_of(row)
+
+    def directions(self, x: Matrix) -> Matrix:
+        """Return the slope of the log-odds of each row in each entry of theta, (n, d)."""
+        return self.directions_at(self.theta, x)
+
+    def directions_at(self, theta: Vector, x: Matrix) -> Matrix:
+        """Return :meth:`directions` at another theta."""
+        tangent = self.of_margin.tangent(theta, x)
+        return tangent if self.scale == UNSCALED else self.scale[1] * tangent
+
+    def direction(self, row: Vector) -> Vector:
+        """Return the slope of the log-odds of one row, (p,), in each entry of theta, (d,)."""
+        slope: Vector = row if self.form is None else self.directions(row[None])[0]
+        return slope
+
+    def moved(self, theta: Vector, hessian: Matrix, gradient_norm: float, step_norm: float, iterations: int) -> Self:
+        """Return the model at another optimum of the same family, penalty and scale."""
+        return replace(
+            self,
+            theta=theta,
+            hessian=hessian,
+            gradient_norm=gradient_norm,
+            step_norm=step_norm,
+            iterations=iterations,
+        )
 
     @cached_property
     def cholesky(self) -> tuple[Matrix, bool]:

@@ -6,7 +6,8 @@ import numpy as np
 from scipy.special import expit
 
 from clinflu.data.arrays import Matrix, Vector
-from clinflu.model.base import ModelFamily
+from clinflu.model.base import FittedModel
+from clinflu.model.margin import MarginFamily
 
 if TYPE_CHECKING:
     import torch
@@ -58,10 +59,34 @@ def weighted_gram(x: Matrix, d: Vector) -> Matrix:
     return gram
 
 
-class Logistic(ModelFamily):
+class Logistic(MarginFamily):
     """The binomial family with its canonical link; overrides every derivative by its closed form."""
 
     name = "logistic"
+    title = "Logistic regression"
+
+    def row_loss(self, margin: Vector, y: Vector) -> Vector:
+        """Return -log of the probability given to what happened."""
+        return row_loss(margin, y)
+
+    def slope(self, margin: Vector, y: Vector) -> Vector:
+        """Return p - y."""
+        return risk(margin) - y
+
+    def bend(self, margin: Vector, y: Vector) -> Vector:  # noqa: ARG002
+        """Return p (1 - p); y does not enter."""
+        return curvature(risk(margin))
+
+    def twist(self, margin: Vector, y: Vector) -> Vector:  # noqa: ARG002
+        """Return p (1 - p) (1 - 2 p); y does not enter."""
+        p = risk(margin)
+        return curvature(p) * (1.0 - 2.0 * p)
+
+    def fit(self, x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: Vector | None = None) -> FittedModel:
+        """Return the fit by :func:`clinflu.model.newton.fit_logistic`."""
+        from clinflu.model.newton import fit_logistic
+
+        return fit_logistic(x, y, weights, penalty, start)
 
     def loss(self, theta: "torch.Tensor", x: "torch.Tensor", y: "torch.Tensor") -> "torch.Tensor":
         """Return the cross-entropy of each row."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from scipy.linalg import cho_solve
@@ -15,6 +16,7 @@ from clinflu.errors import FitError, NonFiniteError, NotConvergedError, Singular
 from clinflu.model.base import FittedModel, ModelFamily
 from clinflu.model.checks import check_fit_input, check_start
 from clinflu.model.cholesky import factor
+from clinflu.model.margin import MarginFamily
 from clinflu.model.newton import ARMIJO, MAX_HALVINGS, MAX_ITERATIONS, has_arrived
 
 LARGEST_EXPLICIT = 8_000  # a Hessian of so many columns takes 0.5 GB
@@ -45,6 +47,12 @@ class StationaryPoint(FittedModel):
     def cholesky(self) -> tuple[Matrix, bool]:
         """Cholesky factor of the damped Hessian."""
         return factor(self.hessian + self.damping * np.eye(len(self.theta)))
+
+    def moved(self, theta: Vector, hessian: Matrix, gradient_norm: float, step_norm: float, iterations: int) -> Self:
+        """Return the model at another stationary point, with its own damping."""
+        plain = super().moved(theta, hessian, gradient_norm, step_norm, iterations)
+        smallest, damping = damping_of(hessian)
+        return replace(plain, smallest_eigenvalue=smallest, damping=damping)
 
     @property
     def words(self) -> str:
@@ -139,10 +147,20 @@ def stationary_point(
         method="L-BFGS-B",
         options={"maxiter": QUASI_NEWTON_STEPS, "gtol": 1e-4, "ftol": 1e-12},
     )
-    fit = _descend(objective, near.x)
-    smallest, largest = _extreme_eigenvalues(fit.hessian)
-    damping = 0.0 if smallest > INDEFINITE * largest else DAMPED_TO * largest - smallest
-    return StationaryPoint(**vars(fit), smallest_eigenvalue=smallest, damping=damping)
+    return at_stationary_point(_descend(objective, near.x))
+
+
+def at_stationary_point(fit: FittedModel) -> StationaryPoint:
+    """Return a fit as what it is where the objective may have several: with its smallest eigenvalue and its damping."""
+    known = {one.name: getattr(fit, one.name) for one in fields(FittedModel)}
+    smallest, damping = damping_of(fit.hessian)
+    return StationaryPoint(**known, smallest_eigenvalue=smallest, damping=damping)
+
+
+def damping_of(hessian: Matrix) -> tuple[float, float]:
+    """Return the smallest eigenvalue of a Hessian, and what lifts it to 1e-3 of the largest where it is not above 0."""
+    smallest, largest = _extreme_eigenvalues(hessian)
+    return smallest, 0.0 if smallest > INDEFINITE * largest else DAMPED_TO * largest - smallest
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +188,15 @@ class _Objective:
         check_fit_input(self.x, (self.y > lowest).astype(float), self.weights, np.zeros(self.x.shape[1]))
 
     def value(self, theta: Vector) -> float:
+        return float(self.weights @ self._losses(theta) + 0.5 * self.penalty @ theta**2)
+
+    def _losses(self, theta: Vector) -> Vector:
+        if isinstance(self.family, MarginFamily):
+            return self.family.row_loss(self.family.margin(theta, self.x), self.y)
         import torch
 
-        loss = self.family.loss(*(torch.from_numpy(np.array(array)) for array in (theta, self.x, self.y)))
-        return float(self.weights @ loss.numpy() + 0.5 * self.penalty @ theta**2)
+        losses: Vector = self.family.loss(*map(torch.from_numpy, map(np.array, (theta, self.x, self.y)))).numpy()
+        return losses
 
     def gradient(self, theta: Vector) -> Vector:
         return self.family.gradient(theta, self.x, self.y, self.weights) + self.penalty * theta

@@ -1,15 +1,16 @@
 """The linear support vector machine with a hinge smooth enough for an influence function."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from scipy.special import expit
 
 from clinflu.data.arrays import Matrix, Vector
-from clinflu.errors import FitError
-from clinflu.model.base import ModelFamily
-from clinflu.model.logistic import LINEAR_FROM, curvature, weighted_gram
+from clinflu.errors import FitError, NotConvergedError, SingularHessianError
+from clinflu.model.base import FittedModel
+from clinflu.model.logistic import LINEAR_FROM, curvature, risk, weighted_gram
+from clinflu.model.margin import MarginFamily
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +25,7 @@ def hinge(margin: Vector, y: Vector) -> Vector:
 
 
 @dataclass(frozen=True)
-class SmoothHinge(ModelFamily):
+class SmoothHinge(MarginFamily):
     r"""A hinge whose corner is rounded over a width of about t.
 
     .. math:: l = t \log(1 + e^{u}), \quad u = (1 - s) / t, \quad s = (2 y - 1) \, x^\top \theta
@@ -52,6 +53,8 @@ class SmoothHinge(ModelFamily):
 
     temperature: float = 0.001
     name = "smooth_hinge"
+    title = "A linear support vector machine with a smooth hinge"
+    has_log_odds = False
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
@@ -62,6 +65,33 @@ class SmoothHinge(ModelFamily):
         steps = np.floor(np.log(max(WARMEST / self.temperature, 1.0)) / -np.log(COOLING))
         warmer = self.temperature * COOLING ** -np.arange(steps, 0.0, -1.0)
         return (*(type(self)(float(temperature)) for temperature in warmer), self)
+
+    def row_loss(self, margin: Vector, y: Vector) -> Vector:
+        """Return t log(1 + e^u)."""
+        loss: Vector = self.temperature * np.logaddexp(0.0, self._lacking(margin, y))
+        return loss
+
+    def slope(self, margin: Vector, y: Vector) -> Vector:
+        """Return -(2 y - 1) sigma(u)."""
+        return -(2.0 * y - 1.0) * risk(self._lacking(margin, y))
+
+    def bend(self, margin: Vector, y: Vector) -> Vector:
+        """Return sigma(u) (1 - sigma(u)) / t."""
+        return curvature(risk(self._lacking(margin, y))) / self.temperature
+
+    def twist(self, margin: Vector, y: Vector) -> Vector:
+        """Return -(2 y - 1) sigma(u) (1 - sigma(u)) (1 - 2 sigma(u)) / t^2."""
+        p = risk(self._lacking(margin, y))
+        return -(2.0 * y - 1.0) * curvature(p) * (1.0 - 2.0 * p) / self.temperature**2
+
+    def fit(self, x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: Vector | None = None) -> FittedModel:
+        """Return the minimum, by Newton steps from the start, or else from zero along falling temperatures."""
+        from clinflu.model.minimise import minimise, minimise_along
+
+        if start is not None:
+            with suppress(NotConvergedError, SingularHessianError):
+                return replace(minimise(self, x, y, weights, penalty, start), form=self)
+        return replace(minimise_along(self.path(), x, y, weights, penalty), form=self)
 
     def loss(self, theta: "torch.Tensor", x: "torch.Tensor", y: "torch.Tensor") -> "torch.Tensor":
         """Return the smooth hinge of each row."""
@@ -86,5 +116,9 @@ class SmoothHinge(ModelFamily):
         return weighted_gram(x, weights * curvature(self._slope(theta, x, y)) / self.temperature)
 
     def _slope(self, theta: Vector, x: Matrix, y: Vector) -> Vector:
-        slope: Vector = expit((1.0 - (2.0 * y - 1.0) * (x @ theta)) / self.temperature)
-        return slope
+        return risk(self._lacking(x @ theta, y))
+
+    def _lacking(self, margin: Vector, y: Vector) -> Vector:
+        """Return u."""
+        lacking: Vector = (1.0 - (2.0 * y - 1.0) * margin) / self.temperature
+        return lacking

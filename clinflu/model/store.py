@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from clinflu.errors import StoreError
+from clinflu.errors import FitError, StoreError
 from clinflu.model.base import FittedModel
+from clinflu.model.logistic import LOGISTIC
+from clinflu.model.minimise import at_stationary_point
 
 FORMAT = "clinflu-model-1"
 ARRAYS = ("theta", "penalty", "hessian")
+OF_FORM = "form."
 TENSORS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "model.json"
 LIBRARIES = ("clinflu", "numpy", "pandas", "scipy")
@@ -33,7 +36,9 @@ def save_model(model: FittedModel, folder: Path, *, columns: tuple[str, ...], da
     """
     from safetensors.numpy import save
 
-    content = save({name: np.ascontiguousarray(getattr(model, name)) for name in ARRAYS})
+    arrays = {name: getattr(model, name) for name in ARRAYS}
+    arrays |= {f"{OF_FORM}{name}": array for name, array in model.of_margin.arrays().items()}
+    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     (folder / TENSORS_FILE).write_bytes(content)
     description = {
         "format": FORMAT,
@@ -42,6 +47,7 @@ def save_model(model: FittedModel, folder: Path, *, columns: tuple[str, ...], da
         "gradient_norm": model.gradient_norm,
         "step_norm": model.step_norm,
         "iterations": model.iterations,
+        **({} if model.is_logistic else {"options": model.of_margin.options(), "scale": list(model.scale)}),
         "data_hash": data_hash,
         "tensors_sha256": hashlib.sha256(content).hexdigest(),
         "libraries": {name: version(name) for name in LIBRARIES},
@@ -77,9 +83,12 @@ def load_model(folder: Path) -> tuple[FittedModel, dict[str, Any]]:
             gradient_norm=description["gradient_norm"],
             step_norm=description["step_norm"],
             iterations=description["iterations"],
+            **_of_family(description, arrays),
         )
         _check(model, description)
-    except (SafetensorError, AttributeError, KeyError, TypeError):
+        if not model.of_margin.is_linear:
+            model = at_stationary_point(model)
+    except (SafetensorError, AttributeError, FitError, KeyError, TypeError, ValueError):
         raise StoreError(
             f"{TENSORS_FILE} holds no clinflu model; give a folder that 'clinflu run --save' made"
         ) from None
@@ -107,12 +116,26 @@ def read_json(path: Path, wanted: str) -> dict[str, Any]:
     return found
 
 
+def _of_family(description: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
+    """Return form and scale of a family other than the logistic one."""
+    from clinflu.model import FAMILIES
+
+    if "options" not in description:
+        return {}
+    shift, steep = description["scale"]
+    taken = {name.removeprefix(OF_FORM): array for name, array in arrays.items() if name.startswith(OF_FORM)}
+    form = FAMILIES[description["family"]].restored(description["options"], taken)
+    return {"form": form, "scale": (float(shift), float(steep))}
+
+
 def _check(model: FittedModel, description: dict[str, Any]) -> None:
     from clinflu.model import FAMILIES
 
-    p = len(description.get("columns", ()))
-    shapes = model.theta.shape == (p,) and model.penalty.shape == (p,) and model.hessian.shape == (p, p)
+    if model.family not in FAMILIES or model.is_logistic != (model.family == LOGISTIC.name):
+        raise StoreError("the saved model's parts do not belong together; save the audit again")
+    d = model.of_margin.parameters(len(description.get("columns", ())))
+    shapes = model.theta.shape == (d,) and model.penalty.shape == (d,) and model.hessian.shape == (d, d)
     arrays = (model.theta, model.penalty, model.hessian)
     typed = all(array.dtype == np.float64 and np.isfinite(array).all() for array in arrays)
-    if not shapes or not typed or model.family not in FAMILIES:
+    if not shapes or not typed:
         raise StoreError("the saved model's parts do not belong together; save the audit again")

@@ -164,7 +164,7 @@ def test_attribution_adds_up_to_the_margin(case):
     has_intercept = True in options
     mean = np.average(train.x, axis=0, weights=train.weights)
     for x in audited:
-        baseline, parts = attribution(train.model.theta, x, train.mean, has_intercept=has_intercept)
+        baseline, parts = attribution(train.model, x, train.mean, has_intercept=has_intercept)
         np.testing.assert_allclose(baseline + parts.sum(), x @ train.model.theta, rtol=1e-12)
         np.testing.assert_allclose(baseline, mean @ train.model.theta, rtol=1e-12)
         np.testing.assert_allclose(parts, train.model.theta * (x - mean), atol=1e-12)

@@ -95,9 +95,9 @@ def check(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Refits:
-    """Change of theta (k, p) and largest step still to go (k,) of several refits; NaN without a finite fit."""
+    """Theta (k, d) and largest step still to go (k,) of several refits; NaN without a finite fit."""
 
-    change: Matrix
+    thetas: Matrix
     step_norm: Vector
 
     @classmethod
@@ -107,19 +107,19 @@ class _Refits:
             batch = removed[start : start + BATCH]
             found += refit_each_or_nan(train, [Change.removal(train, rows) for rows in batch])
             progress(len(found), len(removed))
-        change = np.array([one.theta - train.model.theta for one in found])
-        return cls(change, np.array([one.step_norm for one in found]))
+        return cls(np.array([one.theta for one in found]), np.array([one.step_norm for one in found]))
 
     def take(self, places: Rows) -> "_Refits":
-        return _Refits(self.change[places], self.step_norm[places])
+        return _Refits(self.thetas[places], self.step_norm[places])
 
     def risk_change_pp(self, influence: Influence) -> Vector:
         """Return the change of an audited risk, (k,)."""
-        return influence.risk_change_pp(self.change @ influence.x_audited)
+        return influence.risk_change_pp(influence.margin_changes(self.thetas))
 
     def precision_pp(self, influence: Influence) -> Vector:
         """Bound how far that change may be from the optimum's: by what both fits had to go, and by rounding."""
-        to_go = np.abs(influence.x_audited).sum() * (self.step_norm + influence.train.model.step_norm)
+        direction = influence.train.model.direction(influence.x_audited)
+        to_go = np.abs(direction).sum() * (self.step_norm + influence.train.model.step_norm)
         bound: Vector = PERCENT * (curvature_at(influence.margin) * to_go + np.finfo(float).eps)
         return bound
 
@@ -176,7 +176,7 @@ def _group_points(influences: Sequence[Influence], groups: Sequence[Group], refi
         for kind in SORTS:
             of_kind = [k for k, group in enumerate(groups) if group.kind == kind and group.place in (None, place)]
             chosen = np.array(of_kind, dtype=np.intp)
-            margins = (changes[chosen] @ influence.x_audited).T
+            margins = (changes[chosen] @ influence.train.model.direction(influence.x_audited)).T
             in_pp = {method: influence.risk_change_pp(one) for method, one in zip(METHODS[GROUP], margins, strict=True)}
             found.append(_points(place, influence, kind, sizes[chosen], refits.take(chosen), in_pp))
     return found
@@ -187,7 +187,7 @@ def _estimates(train: TrainingRows, rows: Rows) -> list[Vector]:
     try:
         newton = group_newton(train, rows)
     except SingularHessianError:
-        newton = np.full(train.x.shape[1], np.nan)
+        newton = np.full(len(train.model.theta), np.nan)
     by_method = {
         FIRST_ORDER: group_first_order(train, rows),
         SECOND_ORDER: group_second_order(train, rows),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from clinflu.analysis.coefficients import coefficients
+from clinflu.analysis.coefficients import coefficients, require_odds_ratios
 from clinflu.analysis.what_if.cautions import silent_columns
 from clinflu.analysis.what_if.spread import ChangeSpread
 from clinflu.data.arrays import Rows, Vector
@@ -40,9 +40,11 @@ def compare_risks(study: Study, theta_after: Vector, spread: ChangeSpread, rows:
         Index: encounter id. Risks as shares of 1, their change and its interval in percentage points, losses in nats.
     """
     x, y = study.design.x[rows], study.design.y[rows]
-    m_before, m_after = x @ study.model.theta, x @ theta_after
+    model = study.model
+    m_before, m_after = model.log_odds(x), model.log_odds(x, theta_after)
+    now, then = model.directions_at(theta_after, x), model.directions(x)
     before, after = study.risks[rows], risk(m_after)
-    variance = spread.variance(curvature(after)[:, None] * x, curvature(before)[:, None] * x)
+    variance = spread.variance(curvature(after)[:, None] * now, curvature(before)[:, None] * then)
     change, reach = PERCENT * (after - before), PERCENT * _reach(level) * np.sqrt(variance)
     loss_before, loss_after = row_loss(m_before, y), row_loss(m_after, y)
     return pd.DataFrame(
@@ -65,10 +67,11 @@ def compare_odds_ratios(study: Study, theta_after: Vector, spread: ChangeSpread,
 
     What the refit says is withheld, NaN, where no training encounter shows the column any more.
     """
-    encoder = study.encoder
+    require_odds_ratios(study)
+    encoder, steep = study.encoder, study.model.scale[1]
     scale = np.array([one.scale for one in encoder.columns]) if encoder else np.ones(len(study.design.columns))
-    before, after = study.model.theta / scale, theta_after / scale
-    slopes = np.diag(1.0 / scale)
+    before, after = steep * study.model.theta / scale, steep * theta_after / scale
+    slopes = np.diag(steep / scale)
     reach = _reach(level) * np.sqrt(spread.variance(slopes, slopes))
     after = np.where(silent_columns(spread.train, spread.change), np.nan, after)
     return pd.DataFrame(

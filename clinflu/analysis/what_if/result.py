@@ -27,7 +27,7 @@ from clinflu.influence.interval import Interval
 from clinflu.influence.refit import Refitted, model_after
 from clinflu.influence.result import PERCENT
 from clinflu.model.base import FittedModel
-from clinflu.model.logistic import risk
+from clinflu.model.logistic import risk_at
 from clinflu.model.metrics import Metrics
 from clinflu.study import Study
 
@@ -115,7 +115,7 @@ class Refit:
 
     def margin_change(self, encounter_id: str) -> float:
         """Return the change of an encounter's log-odds."""
-        return float(self.study.x(encounter_id) @ (self.refitted.theta - self.study.model.theta))
+        return self.study.model.log_odds_change(self.study.x(encounter_id), self.refitted.theta)
 
     def risk_before(self, encounter_id: str) -> float:
         """Return the risk of an encounter before the actions, a share of 1."""
@@ -123,7 +123,7 @@ class Refit:
 
     def risk_after(self, encounter_id: str) -> float:
         """Return the risk of an encounter after the actions, a share of 1."""
-        return float(risk(self.study.x(encounter_id) @ self.refitted.theta))
+        return risk_at(self.study.model.log_odds_of(self.study.x(encounter_id), self.refitted.theta))
 
     def risk_change_pp(self, encounter_id: str) -> float:
         """Return the change of an encounter's risk in percentage points."""
@@ -267,8 +267,7 @@ class Refit:
     @cached_property
     def margins_after(self) -> Vector:
         """Log-odds of every row of the cohort after the actions, (N,)."""
-        margins: Vector = self.study.design.x @ self.refitted.theta
-        return margins
+        return self.study.model.log_odds(self.study.design.x, self.refitted.theta)
 
     @cached_property
     def _spread(self) -> ChangeSpread:

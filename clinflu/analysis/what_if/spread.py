@@ -10,7 +10,6 @@ from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.influence.change import Change
 from clinflu.influence.training import TrainingRows
 from clinflu.model.base import FittedModel
-from clinflu.model.logistic import risk
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,25 +58,28 @@ class ChangeSpread:
 
         So split, a small change is not lost in rounding. The scores themselves, one row a patient, are not kept.
         """
-        before = self._by_patient(self.train.x, self.train.residual, self.train.patients)
+        before = self._by_patient(self.train.tangent, self.train.residual, self.train.patients)
         gained = self._scores_after() - before
         scores = [part - part.mean(axis=0) for part in (gained, before)]
         covariance: Matrix = _unbiased(self._patients) * np.block([[a.T @ b for b in scores] for a in scores])
         return covariance
 
     def _scores_after(self) -> Matrix:
-        train, change, theta = self.train, self.change, self.after.theta
+        train, change = self.train, self.change
         y, weights = train.y.copy(), train.weights.copy()
         y[change.rows], weights[change.rows] = change.y, change.weights if change.x is None else 0.0
-        scores = self._by_patient(train.x, weights * (y - risk(train.x @ theta)), train.patients)
+        scores = self._by_patient(*self._pulls(train.x, y, weights), train.patients)
         if change.x is not None:
-            residual = change.weights * (change.y - risk(change.x @ theta))
-            scores += self._by_patient(change.x, residual, train.patients[change.rows])
+            scores += self._by_patient(*self._pulls(change.x, change.y, change.weights), train.patients[change.rows])
         if change.added is not None:
             added = change.added
-            residual = added.weights * (added.y - risk(added.x @ theta))
-            scores += self._by_patient(added.x, residual, self.added_patients)
+            scores += self._by_patient(*self._pulls(added.x, added.y, added.weights), self.added_patients)
         return scores
+
+    def _pulls(self, x: Matrix, y: Vector, weights: Vector) -> tuple[Matrix, Vector]:
+        """Return the tangent (n, d) and the residual (n,) of rows at the model after the change."""
+        family, theta = self.after.of_margin, self.after.theta
+        return family.tangent(theta, x), -weights * family.slope(family.margin(theta, x), y)
 
     def _by_patient(self, x: Matrix, residual: Vector, patients: Rows) -> Matrix:
         """Return the sum of residual times x of each patient, (C, p)."""

@@ -20,7 +20,6 @@ from clinflu.influence.interval import jackknife_variance
 from clinflu.influence.refit import model_after, refit_each_or_nan
 from clinflu.influence.training import TrainingRows
 from clinflu.model.base import FittedModel
-from clinflu.model.logistic import risk
 from clinflu.progress import Progress, silent
 
 Measured = dict[str, Moved]
@@ -67,7 +66,7 @@ def consequence(sides: Sides, change: Change, model: FittedModel | None) -> Cons
         return unknown(sides)
     x = [sides.study.design.x[rows] for rows in _rows(sides)]
     y = [sides.study.design.y[rows] for rows in _rows(sides)]
-    new = [one @ model.theta for one in x]
+    new = [model.log_odds(one) for one in x]
     taught = _taught(sides, change, model, list(zip(x, y, new, strict=True)))
     return Consequence(*(_moved(sides, rows, new[place], taught[place]) for place, rows in enumerate(_rows(sides))))
 
@@ -103,9 +102,11 @@ def training_variances(
     """
     weights = train.weights.copy()
     weights[change.rows] = change.weights
-    after = train.x @ model.solve(np.ascontiguousarray(slopes_after.T))
-    after *= (weights * (train.y - risk(train.x @ model.theta)))[:, None]
-    after -= (train.x @ train.model.solve(np.ascontiguousarray(slopes_before.T))) * train.residual[:, None]
+    y, margin, family = train.y.copy(), model.margin(train.x), model.of_margin
+    y[change.rows] = change.y
+    after = family.tangent(model.theta, train.x) @ model.solve(np.ascontiguousarray(slopes_after.T))
+    after *= -(weights * family.slope(margin, y))[:, None]
+    after -= (train.tangent @ train.model.solve(np.ascontiguousarray(slopes_before.T))) * train.residual[:, None]
     return np.array([jackknife_variance(one, train.patients) for one in after.T])
 
 
@@ -117,10 +118,11 @@ def _taught(
     sides: Sides, change: Change, model: FittedModel, parts: list[tuple[Matrix, Vector, Vector]]
 ) -> list[dict[str, float]]:
     """Return the variance over training patients of the change of each smooth measure, by part and name."""
-    theta, gradients = sides.study.model.theta, []
+    fitted, gradients = sides.study.model, []
     for x, y, new in parts:
-        steep, steep_now = (slopes(y, margin) for margin in (x @ theta, new))
-        gradients += [(steep[name] @ x, steep_now[name] @ x) for name in SMOOTH]
+        steep, steep_now = (slopes(y, margin) for margin in (fitted.log_odds(x), new))
+        then, now = fitted.directions(x), model.directions(x)
+        gradients += [(steep[name] @ then, steep_now[name] @ now) for name in SMOOTH]
     before_it, after_it = (np.array(one) for one in zip(*gradients, strict=True))
     found = training_variances(sides.study.train, change, model, before_it, after_it).reshape(len(parts), len(SMOOTH))
     return [dict(zip(SMOOTH, map(float, one), strict=True)) for one in found]

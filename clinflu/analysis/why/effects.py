@@ -7,7 +7,7 @@ from typing import Self
 from clinflu.analysis.why.members import Sides
 from clinflu.data.arrays import Rows, Vector
 from clinflu.errors import FitError
-from clinflu.influence.functional import MeanLoss, functional_effects
+from clinflu.influence.functional import MeanLoss, at_model, functional_effects
 from clinflu.influence.group import group_newton
 from clinflu.influence.removal import one_step, sum_by_patient
 from clinflu.influence.training import TrainingRows
@@ -31,7 +31,8 @@ class Effects:
     def of(cls, sides: Sides) -> Self:
         """Return the effects on the group."""
         design = sides.study.design
-        return cls(sides.study.train, MeanLoss(design.x[sides.group], design.y[sides.group]))
+        loss = MeanLoss(design.x[sides.group], design.y[sides.group])
+        return cls(sides.study.train, at_model(loss, sides.study.model))
 
     @cached_property
     def slope(self) -> Vector:

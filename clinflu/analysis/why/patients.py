@@ -9,7 +9,7 @@ from clinflu.analysis.subgroup_support import LARGEST_SHARE
 from clinflu.analysis.why.effects import Effects
 from clinflu.analysis.why.members import Sides
 from clinflu.data.arrays import Rows, Vector
-from clinflu.influence.functional import MeanLoss
+from clinflu.influence.functional import MeanLoss, at_model
 from clinflu.influence.refit import Change, refit_each_or_nan
 from clinflu.influence.training import TrainingRows
 from clinflu.progress import Progress, silent
@@ -171,7 +171,8 @@ def _top(by_patient: Vector) -> tuple[Top, ...]:
 def _refitted(sides: Sides, train: TrainingRows, groups: list[Rows], progress: Progress) -> "np.ndarray":
     """Return the change of three mean losses without each group: (g, 3)."""
     design = sides.study.design
-    losses = [MeanLoss(design.x[rows], design.y[rows]) for rows in (sides.group, sides.rest, sides.check) if len(rows)]
+    parts = [rows for rows in (sides.group, sides.rest, sides.check) if len(rows)]
+    losses = [at_model(MeanLoss(design.x[rows], design.y[rows]), sides.study.model) for rows in parts]
     before = [one.value(train.model.theta) for one in losses]
     refits = refit_each_or_nan(train, [Change.removal(train, rows) for rows in groups], progress)
     found = np.full((len(groups), 3), np.nan)

@@ -98,7 +98,7 @@ def _recalibrated(sides: Sides) -> tuple[Remedy, ...]:
     train, own = sides.study.train, sides.own
     shift = np.nan
     if len(own):
-        margins = train.x[own] @ train.model.theta
+        margins = train.log_odds[own]
         shift = calibration_intercept(train.y[own], margins, train.weights[own])
     if np.isnan(shift):
         return ()

@@ -61,7 +61,7 @@ class Removals:
     @cached_property
     def steps(self) -> Matrix:
         """Change of theta after one Newton step without each, (c, p); NaN where there is no such step."""
-        steps = np.full((len(self.candidates), self.train.x.shape[1]), np.nan)
+        steps = np.full((len(self.candidates), len(self.train.model.theta)), np.nan)
         for place, one in enumerate(self.candidates):
             try:
                 steps[place] = group_newton(self.train, one.rows)

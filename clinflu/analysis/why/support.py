@@ -8,7 +8,7 @@ from clinflu.analysis.why.effects import Effects
 from clinflu.analysis.why.members import Sides
 from clinflu.data.arrays import Rows, Vector
 from clinflu.influence.interval import concentration
-from clinflu.influence.removal import one_step, removal_effect, sum_by_patient
+from clinflu.influence.removal import direction_effect, one_step, sum_by_patient
 from clinflu.study import Study
 
 
@@ -79,14 +79,14 @@ def count(study: Study, positions: Rows) -> Count:
 def _own_influence(sides: Sides) -> float:
     """Return the share of the squared effects on the group's mean log-odds that its own training patients have."""
     train = sides.study.train
-    mean = sides.study.design.x[sides.group].mean(axis=0)
-    squared = np.square(sum_by_patient(one_step(train, removal_effect(train, mean)), train.patients))
+    mean = sides.study.model.directions(sides.study.design.x[sides.group]).mean(axis=0)
+    squared = np.square(sum_by_patient(one_step(train, direction_effect(train, mean)), train.patients))
     total = float(squared.sum())
     return float(squared[np.unique(train.patients[sides.own])].sum()) / total if total else 0.0
 
 
 def _leverage(study: Study, rows: Rows) -> Vector:
-    x = study.design.x[rows]
+    x = study.model.directions(study.design.x[rows])
     leverage: Vector = np.einsum("tp,tp->t", x @ study.model.inverse, x)
     return leverage
 

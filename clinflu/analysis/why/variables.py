@@ -8,8 +8,8 @@ from clinflu.analysis.why.effects import Effects
 from clinflu.analysis.why.members import Sides
 from clinflu.data.arrays import Rows, Vector
 from clinflu.data.design import INTERCEPT
-from clinflu.errors import SingularHessianError
-from clinflu.influence.decomposition import decomposition_from_average
+from clinflu.errors import DataError, SingularHessianError
+from clinflu.influence.decomposition import attributions, decomposition_from_average
 from clinflu.study import Study
 
 IN_COMMON = "What all patients have in common"
@@ -42,9 +42,19 @@ def gap(sides: Sides) -> Carried:
     .. math:: \sum_j \theta_j (\bar x_{gj} - \bar x_{rj})
     """
     study = sides.study
-    x = study.design.x
-    parts = study.model.theta * (x[sides.group].mean(axis=0) - x[sides.rest].mean(axis=0))
+    means = [_mean_parts(study, rows) for rows in (sides.group, sides.rest)]
+    parts = means[0] - means[1]
     return _carried(study, parts)
+
+
+def _mean_parts(study: Study, rows: Rows) -> Vector:
+    """Return what each column adds to the log-odds of these rows on average, (p,)."""
+    x, model = study.design.x[rows], study.model
+    if model.of_margin.keeps_columns:
+        linear: Vector = model.scale[1] * model.theta * x.mean(axis=0)
+        return linear
+    mean: Vector = attributions(model, x, study.train.mean).mean(axis=0)
+    return mean
 
 
 def harm(sides: Sides, effects: Effects, rows: Rows) -> Carried | None:
@@ -63,11 +73,13 @@ def harm(sides: Sides, effects: Effects, rows: Rows) -> Carried | None:
     Returns
     -------
     Carried or None
-        None where the model is not determined without them.
+        None where the model is not determined without them, or where its family splits no effect over columns.
     """
     try:
-        parts = decomposition_from_average(effects.train, rows, effects.slope).sum(axis=0)
-    except SingularHessianError:
+        parts = decomposition_from_average(effects.train, rows, effects.slope / effects.train.model.scale[1]).sum(
+            axis=0
+        )
+    except (SingularHessianError, DataError):
         return None
     return _carried(sides.study, parts[1:], in_common=float(parts[0]))
 

@@ -19,19 +19,23 @@ NOTE = (
     "Odds ratios per unit or against the reference level, 95 % intervals by infinitesimal jackknife over patients or "
     "by the model, whichever is wider; of a penalised fit they describe sampling alone, not the shrinkage."
 )
+NO_ODDS_RATIOS = (
+    "In this model what a variable does depends on all others, so there is no odds ratio to show: single predictions "
+    "say what each variable added."
+)
 HIDDEN = " Coefficients of levels and values with few training encounters or events are withheld: they would tell them."
 
 
 def section(material: Material) -> Section:
     """Return the section."""
     study = material.study
-    model, schema = study.model, study.cohort.schema
-    penalty = float(model.penalty[-1])
+    schema = study.cohort.schema
     words = (
         (
-            f"Logistic regression for the risk of being {schema.outcome_label}, fitted to {len(study.split.train):,} "
-            f"training encounters: {len(schema.features)} recorded variables in {len(study.design.columns)} columns, "
-            f"L2 penalty {penalty:g} on the summed loss, the intercept free. {GIVEN if study.is_adopted else PREPARED}"
+            f"{study.model.of_margin.title} for the risk of being {schema.outcome_label}, fitted to "
+            f"{len(study.split.train):,} training encounters: {len(schema.features)} recorded variables in "
+            f"{len(study.design.columns)} columns, L2 penalty {study.penalty:g} on the summed loss, the intercept "
+            f"free. {GIVEN if study.is_adopted else PREPARED}"
         ),
         f"It alerts from a predicted risk of {100 * material.threshold:.1f} %"
         + (", the 90th percentile of the training risks." if material.options.threshold is None else "."),
@@ -40,6 +44,8 @@ def section(material: Material) -> Section:
         *study.warnings,
         *study.trust.reasons,
     )
+    if not study.model.of_margin.keeps_columns:
+        return Section(KEY, TITLES[KEY], (Words((*words, NO_ODDS_RATIOS)),))
     return Section(KEY, TITLES[KEY], (Words(tuple(words)), _coefficients(material)))
 
 
