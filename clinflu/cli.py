@@ -43,6 +43,7 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers
 Threshold = Annotated[float | None, typer.Option(help="Alert threshold; default: 90th percentile of training risks.")]
 Penalty = Annotated[float | None, typer.Option(help="L2 penalty on the summed loss; default: 1.0.")]
 Seed = Annotated[int, typer.Option(help="Of the split by patient.")]
+Family = Annotated[str | None, typer.Option(help="logistic, smooth_hinge, rbf_svm or mlp; default: logistic.")]
 Port = Annotated[int | None, typer.Option(help="Default: a free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on; beyond this machine only with a password or a proxy.")]
 Role = Annotated[Literal["clinician", "analyst"], typer.Option(help="Whom the page is for.")]
@@ -67,10 +68,11 @@ def run(
     save: Annotated[Path | None, typer.Option(help="Keep the audit in this folder.")] = None,
     threshold: Threshold = None,
     penalty: Penalty = None,
+    family: Family = None,
     seed: Seed = 0,
 ) -> None:
     """Fit the model, trace a wrong prediction and write out/trace.html; the built-in cohort shows a planted case."""
-    fitted = _audit((data, loader, readmission), audit, penalty, seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
     chosen = fitted.find(encounter) if encounter else fitted.example(threshold)
     page = out / "trace.html"
     if save:
@@ -83,7 +85,7 @@ def run(
     if save:
         typer.echo(f"Audit kept in {save} (patient data: readable by you alone).")
     source = {"--data": _told(data), "--loader": loader, "--readmission": readmission}
-    given = {**source, "--penalty": penalty, "--seed": seed or None}
+    given = {**source, "--penalty": penalty, "--seed": seed or None, "--family": family}
     same = {"--audit": save or audit} if save or audit else given
     words = " ".join(f"{name} {shlex.quote(str(value))}" for name, value in same.items() if value is not None)
     typer.echo(f"\nThe page: {page}")
@@ -102,10 +104,11 @@ def trace(
     html: Annotated[Path | None, typer.Option(help="Write an offline page to this file.")] = None,
     threshold: Threshold = None,
     penalty: Penalty = None,
+    family: Family = None,
     seed: Seed = 0,
 ) -> None:
     """Trace one prediction to the patients, features and subgroups that taught it; default: the worst miss."""
-    fitted = _audit((data, loader, readmission), audit, penalty, seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
     chosen = fitted.find(encounter) if encounter else fitted.worst_miss(threshold)
     _trace(fitted, chosen, threshold, json=json, html=html)
 
@@ -124,6 +127,7 @@ def check_command(
     each: Annotated[int, typer.Option(help="Strongest, and as many random, encounters for each prediction.")] = 250,
     groups: Annotated[int, typer.Option(help="Groups of each sort; 0 for none.")] = 40,
     penalty: Penalty = None,
+    family: Family = None,
     seed: Seed = 0,
 ) -> None:
     """Compare every estimate with refits: without each of 500 encounters and many groups; --audit keeps the grades."""
@@ -136,7 +140,7 @@ def check_command(
     if json and json == html:
         raise DataError("--json and --html name the same file; give each a file of its own")
     Plan(each, each, groups, seed)  # what cannot be asked is refused before anything is read
-    fitted = _audit((data, loader, readmission), audit, penalty, 0 if audit else seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, 0 if audit else seed, family)
     names = [fitted.find(one) for one in encounter] if encounter else None
     found = fitted.check(names, each=each, groups=groups, seed=seed)
     values = check_values(found, fitted.pseudonyms)
@@ -166,6 +170,7 @@ def report(
     bootstraps: Annotated[int, typer.Option(help="Draws of patients behind the intervals.")] = 1000,
     threshold: Threshold = None,
     penalty: Penalty = None,
+    family: Family = None,
     seed: Seed = 0,
     *,
     internal: Annotated[
@@ -182,7 +187,7 @@ def report(
     wanted = FORMATS if formats is None else tuple(part.strip() for part in formats.split(",") if part.strip())
     options = Options(variables, threshold, Bootstrap(bootstraps, 0 if audit else seed), internal=internal)
     check_target(out, wanted)  # before a model is fitted
-    fitted = _audit((data, loader, readmission), audit, penalty, seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
     written = subgroup_report(fitted, out, options=options, formats=wanted)
     for path in written.paths:
         typer.echo(f"{path}")
@@ -216,6 +221,7 @@ def review(
     json: JsonFile = None,
     html: Annotated[Path | None, typer.Option(help="Write an offline page to this file.")] = None,
     penalty: Penalty = None,
+    family: Family = None,
     seed: Seed = 0,
     *,
     verify: Annotated[bool, typer.Option("--verify", help="Only say whether the log is as it was written.")] = False,
@@ -232,7 +238,7 @@ def review(
     if verify:
         typer.echo(store.verified_words())
         return
-    fitted = _audit((data, loader, readmission), audit, penalty, seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
     record = fitted.find(accept or undo or "") if accept or undo else ""
     if says:
         said = give_verdict(fitted.study, store, fitted.pseudonyms, record, says, note=note, author=author)
@@ -279,6 +285,7 @@ def app_command(
     readmission: Readmission = None,
     audit: AuditFolder = None,
     penalty: Penalty = None,
+    family: Family = None,
     seed: Seed = 0,
     host: Host = "127.0.0.1",
     port: Port = None,
@@ -297,7 +304,7 @@ def app_command(
 
     access = granted(host, password_file, proxy)  # what may not be reached is refused before anything is read
     end_cleanly()
-    fitted = _audit((data, loader, readmission), audit, penalty, seed)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
     with tempfile.TemporaryDirectory(prefix="clinflu-", ignore_cleanup_errors=True) as place:
         folder = audit or Path(place) / "audit"
         if not audit:
@@ -443,18 +450,22 @@ def _told(data: str | None) -> str | None:
     return None if data is None else without_secrets(data)
 
 
-def _audit(source: Source, folder: Path | None, penalty: float | None, seed: int) -> "Audit":
+def _audit(source: Source, folder: Path | None, penalty: float | None, seed: int, family: str | None) -> "Audit":
     from clinflu.audit import Audit
+    from clinflu.model.family import chosen_family
+    from clinflu.model.logistic import LOGISTIC
     from clinflu.study import DEFAULT_PENALTY
 
-    if folder and (any(source) or seed or penalty is not None):
+    if folder and (any((*source, family)) or seed or penalty is not None):
         raise DataError(
-            "--audit holds its own data and model; leave out --data, --loader, --readmission, --penalty and --seed"
+            "--audit holds its own data and model; leave out --data, --loader, --readmission, --penalty, --seed and "
+            "--family"
         )
+    form = chosen_family(family or LOGISTIC.name)  # what is none is refused before anything is read
     with _working("Reading and fitting"):
         if folder:
             return Audit.open(folder)
-        return Audit.fit(_cohort(*source), DEFAULT_PENALTY if penalty is None else penalty, seed)
+        return Audit.fit(_cohort(*source), DEFAULT_PENALTY if penalty is None else penalty, seed, form)
 
 
 def _trace(

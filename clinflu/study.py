@@ -166,6 +166,17 @@ class Study:
         """
         require_trust(self.trust)
 
+    def require_logistic(self, what: str) -> None:
+        """Raise where something is worked out for logistic models alone.
+
+        Raises
+        ------
+        DataError
+            The model is of another family.
+        """
+        if not self.model.is_logistic:
+            raise DataError(f"{what} is worked out for logistic models alone; audit one with family='logistic'")
+
     @cached_property
     def margins(self) -> Vector:
         """Log-odds of every row of the cohort, (N,)."""

@@ -125,7 +125,7 @@ class BinarySetting:
         return Change.relabelling(self.train, labels != self.train.y)
 
     def _judge(self, theta: Vector) -> dict[str, float]:
-        margin = self.x_test @ theta
+        margin = self.train.model.log_odds(self.x_test, theta)
         above = risk(margin) - self.y_test
         return {
             "accuracy": float(np.mean((margin > 0) == (self.y_test == 1))),

@@ -94,8 +94,7 @@ class TaughtBinary:
 
     @cached_property
     def _margins(self) -> Vector:
-        margins: Vector = self.train.x @ self.train.model.theta
-        return margins
+        return self.train.log_odds
 
     @cached_property
     def _margins_without(self) -> Vector:

@@ -247,6 +247,7 @@ def membership(
     FitError
         A half cannot be fitted; its kinds say why.
     """
+    study.require_logistic("what membership tells")
     if mode not in MODES:
         raise DataError(f"the attack is {' or '.join(map(repr, MODES))}")
     return Membership(study.train, study.train_ids, fit_shadows(study.train, shadows, seed, progress), mode)

@@ -107,6 +107,7 @@ def study_penalty_path(
         How many records to remove, and how many to relabel, for each model.
     progress : Progress
     """
+    study.require_logistic("a price on self-influence")
     train, design, split = study.train, study.design, study.split
     rows = FitRows(train.x, train.y, train.weights, train.model.penalty)
     judged = Judged(design.x[split.audited], design.x[split.confirm], design.y[split.confirm])

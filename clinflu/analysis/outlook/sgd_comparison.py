@@ -107,6 +107,7 @@ def sgd_comparison(
     DataError
         No such encounter or row.
     """
+    study.require_logistic("influence along SGD")
     train, audited = study.train, study.row(encounter_id)
     query = Query(LOGISTIC, study.design.x[audited], float(study.design.y[audited]))
     start = np.zeros(len(study.model.theta))

@@ -51,6 +51,7 @@ def shift_effects(
     TrustError
         The fit is such that influence means nothing.
     """
+    study.require_logistic("the effect of a shift")
     study.require_trust()
     if side not in (AUDITED, CONFIRM):
         raise DataError(f"encounters are judged on the side {AUDITED!r} or {CONFIRM!r}, not {shortened(str(side))}")

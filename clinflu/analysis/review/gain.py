@@ -151,7 +151,7 @@ def gain_after_each(
     confirm = study.split.confirm
     thetas = [one.theta for one in refits]
     return [
-        _gain(study, change, study.design.x[confirm] @ theta if len(confirm) else np.empty(0), level)
+        _gain(study, change, study.model.log_odds(study.design.x[confirm], theta), level)
         for change, theta in zip(changes, thetas, strict=True)
     ]
 

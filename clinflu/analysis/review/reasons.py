@@ -1,6 +1,6 @@
 """Why a past record is suspect, in words: what made the model expect otherwise, the patient's other records, others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -138,7 +138,8 @@ def _expected(study: Study, row: int, theta: Vector, *, up: bool) -> tuple[float
     if np.isnan(theta).any():
         return float("nan"), ()
     design = study.design
-    baseline, parts = attribution(theta, design.x[row], study.train.mean, has_intercept=design.has_intercept)
+    without = replace(study.model, theta=theta)
+    baseline, parts = attribution(without, design.x[row], study.train.mean, has_intercept=design.has_intercept)
     total = float(parts.sum())
     expected = risk_at(baseline + total)
     share = (expected - risk_at(baseline)) / total if abs(total) > SMALLEST_MARGIN else curvature_at(baseline)
