@@ -10,6 +10,8 @@ from warnings import warn
 import pandas as pd
 
 from clinflu.adoption import Adoption, adopt
+from clinflu.analysis.adversarial.fragility import Fragility, fragility
+from clinflu.analysis.adversarial.question import DEFAULT_SEARCH, Search
 from clinflu.analysis.audited_metrics import Group
 from clinflu.analysis.because import Because, because
 from clinflu.analysis.check import DEFAULT_PLAN, Check, Plan, check
@@ -280,6 +282,24 @@ class Audit:
                 keep=lambda found: not found.out_of_time,
             )
         return replace(found, table=_own(found.table), description=_own(found.description))
+
+    def fragility(
+        self,
+        encounter_id: str,
+        *,
+        threshold: float | None = None,
+        search: Search = DEFAULT_SEARCH,
+        progress: Progress | None = None,
+    ) -> Fragility:
+        """Ask how much one altered past record could change one prediction; see ``analysis.adversarial``."""
+        limit = self.threshold if threshold is None else check_threshold(threshold)
+        about = (str(encounter_id), limit, search.numbers, search.refitted, search.immutable)
+        with telling("Screening edits of past records", progress) as tell:
+            return self._results.get(
+                "fragility",
+                about,
+                lambda: fragility(self.study, encounter_id, threshold=limit, search=search, progress=tell),
+            )
 
     def ledger(
         self, encounter_id: str, by: By, encounters: Iterable[str] | None = None, progress: Progress | None = None

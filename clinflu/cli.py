@@ -106,11 +106,15 @@ def trace(
     penalty: Penalty = None,
     family: Family = None,
     seed: Seed = 0,
+    *,
+    fragility: Annotated[
+        bool, typer.Option("--fragility", help="Say too how much one altered past record could change it.")
+    ] = False,
 ) -> None:
     """Trace one prediction to the patients, features and subgroups that taught it; default: the worst miss."""
     fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
     chosen = fitted.find(encounter) if encounter else fitted.worst_miss(threshold)
-    _trace(fitted, chosen, threshold, json=json, html=html)
+    _trace(fitted, chosen, threshold, json=json, html=html, fragility=fragility)
 
 
 @app.command(name="check")
@@ -469,9 +473,16 @@ def _audit(source: Source, folder: Path | None, penalty: float | None, seed: int
 
 
 def _trace(
-    fitted: "Audit", encounter: str, threshold: float | None, *, json: Path | None = None, html: Path | None = None
+    fitted: "Audit",
+    encounter: str,
+    threshold: float | None,
+    *,
+    json: Path | None = None,
+    html: Path | None = None,
+    fragility: bool = False,
 ) -> None:
     """Trace, write what was asked for, and print."""
+    from clinflu.analysis.adversarial.fragility_values import fragility_values
     from clinflu.analysis.trace_values import trace_values
     from clinflu.report.files import as_json, write_private
     from clinflu.report.terminal import console, trace_view
@@ -480,12 +491,15 @@ def _trace(
         raise DataError("--json and --html name the same file; give each a file of its own")
     with _working("Tracing and refitting"):
         traced = fitted.trace(encounter, threshold)
+    altered = fitted.fragility(encounter, threshold=threshold) if fragility else None
     values = trace_values(traced, fitted.pseudonyms)
+    if altered is not None:
+        values["fragility"] = fragility_values(altered, fitted.pseudonyms)
     contents = {json: as_json(values)} if json else {}
     if html:
         from clinflu.report.trace_page import trace_page
 
-        contents[html] = trace_page(traced, fitted.pseudonyms)
+        contents[html] = trace_page(traced, fitted.pseudonyms, altered)
     write_private(contents)
     console().print(trace_view(values))
 

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-NEEDS_UCI = {"01_case_study"}
+NEEDS_UCI = {"01_case_study", "05_validation", "06_fixing_labels", "07_adversarial_records", "08_certified_bound"}
 
 
 def code_cells(path):
@@ -16,8 +16,9 @@ def code_cells(path):
 
 
 def test_the_notebooks_are_there():
-    names = ["01_case_study", "02_trace_a_wrong_prediction", "03_subgroup_report", "03_what_if"]
-    assert [path.stem for path in NOTEBOOKS] == names
+    stories = ["01_case_study", "02_trace_a_wrong_prediction", "03_subgroup_report", "03_what_if"]
+    experiments = ["04_other_models", "05_validation", "06_fixing_labels", "07_adversarial_records"]
+    assert [path.stem for path in NOTEBOOKS] == [*stories, *experiments, "08_certified_bound"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

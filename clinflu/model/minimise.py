@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-from scipy.linalg import cho_solve
+from scipy.linalg import cho_solve, eigvalsh
 from scipy.optimize import minimize as quasi_newton
 from scipy.sparse.linalg import eigsh
 
@@ -20,6 +20,7 @@ from clinflu.model.margin import MarginFamily
 from clinflu.model.newton import ARMIJO, MAX_HALVINGS, MAX_ITERATIONS, has_arrived
 
 LARGEST_EXPLICIT = 8_000  # a Hessian of so many columns takes 0.5 GB
+LARGEST_DECOMPOSED = 2_000
 FIRST_SHIFT = 1e-8
 INDEFINITE = 1e-8
 DAMPED_TO = 1e-3
@@ -35,7 +36,7 @@ class StationaryPoint(FittedModel):
     Parameters
     ----------
     smallest_eigenvalue : float
-        Of H, by Lanczos.
+        Of H.
     damping : float
         0 where H is positive definite; else what lifts the smallest eigenvalue to 1e-3 of the largest.
     """
@@ -245,7 +246,13 @@ def _halve_until_lower(objective: _Objective, theta: Vector, step: Vector, slope
 
 
 def _extreme_eigenvalues(hessian: Matrix) -> tuple[float, float]:
-    """Return the smallest and the largest eigenvalue, by Lanczos."""
+    """Return the smallest and the largest eigenvalue: by Lanczos where H is so large that all would take minutes.
+
+    Lanczos does not converge where the smallest lie close together, as those of units that do the same.
+    """
+    if len(hessian) <= LARGEST_DECOMPOSED:
+        values = eigvalsh(hessian, check_finite=False)
+        return float(values[0]), float(values[-1])
     begin = np.random.default_rng(0).normal(size=len(hessian))
     smallest, largest = (eigsh(hessian, k=1, which=end, v0=begin, return_eigenvectors=False)[0] for end in ("SA", "LA"))
     return float(smallest), float(largest)

@@ -31,8 +31,26 @@ def trace_view(values: dict[str, Any]) -> RenderableType:
         _patients(values["pushed_against"], "Past patients that pushed against it"),
         Text(f"How near the estimates are: {values['grades']['single']}", style="dim"),
         *_subgroups(values),
+        *_fragility(values),
         _provenance(values["provenance"]),
     )
+
+
+def _fragility(values: dict[str, Any]) -> list[RenderableType]:
+    found = values.get("fragility")
+    if found is None:
+        return []
+    table = Table(title="One altered past record", title_justify="left", title_style="bold")
+    for name in ("What", "Past encounter", "Altered"):
+        table.add_column(name)
+    for name in ("Estimate", "Refit"):
+        table.add_column(name, justify="right")
+    table.add_column("Decision")
+    for row in found["alterations"]:
+        changes = (signed(row[f"risk_change_{name}_pp"]) for name in ("estimate", "refit"))
+        decision = "changes" if row["flips"] else "stays"
+        table.add_row(row["kind"], row["encounter"], Text(row["altered"]), *changes, decision)
+    return [Text(found["words"]), table]
 
 
 def case_study_view(study: CaseStudy, *, with_children: bool) -> RenderableType:

@@ -16,7 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 from subprocess import CalledProcessError
 
+from adversarial_rows import image_rows, network_rows, record_rows
 from agreement import agreement_rows
+from certified_rows import digit_rows as certified_digit_rows
+from certified_rows import patient_rows as certified_patient_rows
 from clicks import click_rows, served_rows, window_rows
 from commands import discrimination_rows, import_rows, trace_rows
 from coverage import coverage_rows
@@ -27,13 +30,17 @@ from fits import fit_rows, memory_rows
 from flipsets import flipset_rows
 from influences import influence_rows
 from journeys import journey_rows
+from labels_rows import digit_rows as labels_digit_rows
+from labels_rows import patient_rows as labels_patient_rows
 from omop_size import size_rows as omop_rows
+from outlook_rows import outlook_rows
 from peers import PeerError, Peers
 from planted import planted_refit_rows, planted_rows
 from problems import Problem, case_study_problem, case_study_test_rows, uci_audit, uci_problem
 from refits import refit_rows, screen_rows
 from rows import Row, as_table
 from streams import stream_rows, warning_rows
+from validation_rows import validation_rows
 from weak_subgroups import weak_false_rows, weak_planted_rows, weak_time_rows
 
 from clinflu import Audit, ClinfluError
@@ -127,6 +134,14 @@ MEASUREMENTS = {
     "weak-false": Measurement(lambda bench: weak_false_rows(), needs_table=False),  # noqa: ARG005
     "omop": Measurement(lambda bench: omop_rows(), needs_table=False),  # noqa: ARG005
     "fhir": Measurement(lambda bench: fhir_rows(), needs_table=False),  # noqa: ARG005
+    "validation": Measurement(lambda bench: validation_rows(bench.table, bench.audit.study)),
+    "labels": Measurement(lambda bench: labels_digit_rows(), needs_table=False),  # noqa: ARG005
+    "labels-uci": Measurement(lambda bench: labels_patient_rows(bench.audit.study)),
+    "adversarial": Measurement(lambda bench: [*image_rows(), *network_rows()], needs_table=False),  # noqa: ARG005
+    "adversarial-uci": Measurement(lambda bench: record_rows(bench.audit.cohort)),
+    "certified": Measurement(lambda bench: certified_digit_rows(), needs_table=False),  # noqa: ARG005
+    "certified-uci": Measurement(lambda bench: certified_patient_rows(bench.audit.study)),
+    "outlook": Measurement(lambda bench: outlook_rows(), needs_table=False),  # noqa: ARG005
     "coverage": Measurement(lambda bench: coverage_rows(), needs_table=False),  # noqa: ARG005
 }
 

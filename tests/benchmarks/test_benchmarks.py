@@ -1,5 +1,6 @@
 """The benchmark runs: each measurement on a small problem gives finite figures, and says what it skipped."""
 
+import dataclasses
 import importlib
 import json
 import math
@@ -21,6 +22,11 @@ NAMES = (
         "weak_subgroups",
         "commands",
         "coverage",
+        "adversarial_rows",
+        "certified_rows",
+        "labels_rows",
+        "outlook_rows",
+        "validation_rows",
         "exports",
         "omop_size",
         "fhir_size",
@@ -259,6 +265,20 @@ def test_a_python_that_does_not_start_or_ends_is_given_up(bench, problem, tmp_pa
     with pytest.raises(bench["peers"].PeerError, match=r"does not start|ended at versions"):
         _ = measured.peers
     measured.close()
+
+
+def test_wrong_labels_are_found_on_digits(bench):
+    labels = bench["labels_rows"]
+    plan = dataclasses.replace(labels.ON_DIGITS, repeats=2, checked=(0.05, 0.1), refitted_at=(0.1,))
+    assert not_met(labels.digit_rows(plan)) == []
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+def test_what_lies_beyond_one_fit_gives_finite_figures(bench, small_study):
+    outlook = bench["outlook_rows"]
+    rows = [*outlook.shift_rows(small_study, ["ward"]), *outlook.sgd_rows(small_study, (1, 3), 5)]
+    rows += [*outlook.network_rows((1,), 2), *outlook.membership_rows(small_study, 32)]
+    assert all(row.figure is None or math.isfinite(row.figure) for row in rows)
 
 
 def test_a_measurement_that_fails_leaves_the_others(bench, tmp_path):

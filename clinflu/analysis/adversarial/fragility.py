@@ -123,6 +123,7 @@ def fragility(
         The fit is such that influence means nothing.
     """
     start = time.perf_counter()
+    study.require_logistic("how much one altered record could change")
     study.require_trust()
     limit = study.threshold if threshold is None else check_threshold(threshold)
     values = plausible_values(study, search.numbers, search.immutable) if candidates is None else candidates
