@@ -46,9 +46,11 @@ def past_calls(screen: Screen, names: Pseudonyms, audit: Audit) -> str:
 def what_if_calls(screen: Screen, names: Pseudonyms, audit: Audit) -> str:
     """Return the calls behind the answer to a what-if question; before one is asked, those of the prediction."""
     asked = screen.asked
+    altered = f"audit.fragility(encounter, threshold={screen.threshold!r}).to_frame()"
+    added = [altered] if screen.altered_for and screen.altered_for == screen.encounter_id else []
     if asked is None:
-        return prediction_calls(screen, names)
-    lines = [OPENED, _encounter(screen, names)]
+        return "\n".join([prediction_calls(screen, names), *added])
+    lines = [OPENED, _encounter(screen, names), *added]
     if asked.fewest:
         relabel = asked.action == RELABEL
         option = ", relabel=True" if relabel else ""

@@ -133,6 +133,10 @@ def _of_what_if(screen: Screen) -> Key | None:
     return (asked, screen.encounter_id, screen.threshold) if asked.fewest else (asked, screen.encounter_id)
 
 
+def _asks_altered(screen: Screen) -> bool:
+    return bool(screen.encounter_id) and screen.altered_for == screen.encounter_id and screen.step >= WHAT_IF
+
+
 def _changed(audit: Audit, screen: Screen, progress: Progress, _: object) -> Changed:
     ask = screen.asked
     if ask is None:
@@ -226,6 +230,13 @@ QUESTIONS: dict[str, Question] = {
     ),
     "change": Question(_of_what_if, _changed, "Refitting the model"),
     "consequences": Question(_of_what_if, _consequences, "Looking at what it changes for everyone", after="change"),
+    "altered": Question(
+        lambda screen: (screen.encounter_id, screen.threshold) if _asks_altered(screen) else None,
+        lambda audit, screen, progress, _: audit.fragility(
+            screen.encounter_id, threshold=screen.threshold, progress=progress
+        ),
+        "Estimating every plausible edit of every past record",
+    ),
     "ledger": Question(
         lambda screen: (_of_past(screen), screen.by) if _of_past(screen) else None,
         lambda audit, screen, progress, _: (

@@ -78,6 +78,8 @@ class Screen:
         What stands in the boxes of an edit.
     asked : Ask, optional
         The what-if question that is answered.
+    altered_for : str
+        The prediction of which it was asked how much one altered past record could change it; empty for none.
     verdicts : tuple of Verdict
         All that the user said.
     author : str
@@ -108,6 +110,7 @@ class Screen:
     variable: str = ""
     value: str = ""
     asked: Ask | None = None
+    altered_for: str = NOTHING
     verdicts: tuple[Verdict, ...] = ()
     author: str = ""
     section: str = ""

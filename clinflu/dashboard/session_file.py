@@ -141,6 +141,7 @@ def _named(state: State, screen: Screen) -> dict[str, Any]:
         encounter_id=name(screen.encounter_id) if screen.encounter_id else NOTHING,
         ticked=tuple(map(name, screen.ticked)),
         asked=asked,
+        altered_for=name(screen.altered_for) if screen.altered_for else NOTHING,
     )
     return asdict(named)
 
@@ -148,7 +149,7 @@ def _named(state: State, screen: Screen) -> dict[str, Any]:
 def _mentioned(screen: Screen) -> set[str]:
     asked = screen.asked.encounters if screen.asked else ()
     judged = {name for one in screen.verdicts for name in (one.encounter, one.about)}
-    return {screen.encounter_id, *screen.ticked, *asked, *judged} - {NOTHING}
+    return {screen.encounter_id, screen.altered_for, *screen.ticked, *asked, *judged} - {NOTHING}
 
 
 def _ids(state: State, screens: Iterable[Screen]) -> dict[str, str]:
@@ -170,4 +171,5 @@ def _resolved(screen: Screen, ids: dict[str, str]) -> Screen:
         encounter_id=ids[screen.encounter_id] if screen.encounter_id else NOTHING,
         ticked=tuple(ids[one] for one in screen.ticked),
         asked=asked,
+        altered_for=ids[screen.altered_for] if screen.altered_for else NOTHING,
     )

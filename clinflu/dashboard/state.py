@@ -223,6 +223,14 @@ class State:
             self.try_again()
         self._go(step=WHAT_IF, asked=ask)
 
+    def ask_altered(self) -> None:
+        """Ask how much one altered past record could change the chosen prediction."""
+        self._require_choice()
+        failed = self.answers.get("altered")
+        if failed is not None and failed.status == FAILED:
+            self.try_again()
+        self._go(step=WHAT_IF, altered_for=self.screen.encounter_id)
+
     def judge(self, subject: Subject, encounter_id: str, says: str, note: str = "") -> None:
         """Say what is to be thought of the prediction, or of a past record; an empty word takes it back."""
         self._require_choice()

@@ -25,7 +25,5 @@ def trace_page(trace: Trace, names: Pseudonyms, fragility: Fragility | None = No
     from clinflu.figures.removal import removal_figure
 
     figures = [attribution_figure(trace), removal_figure(trace, names)]
-    values = trace_values(trace, names)
-    if fragility is not None:
-        values["fragility"] = fragility_values(fragility, names)
-    return render(TEMPLATE, figures, {}, trace=values)
+    altered = None if fragility is None else fragility_values(fragility, names)
+    return render(TEMPLATE, figures, {}, trace={**trace_values(trace, names), "fragility": altered})

@@ -1011,6 +1011,24 @@ def test_one_value_is_recorded_otherwise(fresh, dashboard, panels, send, read, o
     assert "exactly one" in dashboard.state.error
 
 
+def test_how_much_one_altered_record_could_change_is_shown_without_ids(fresh, dashboard, panels, send, read, opened):
+    panel, state = panels["WhatIf"], dashboard.state
+    every_step(state, opened)
+    send(panel, "ask-altered")
+    found = fresh.fragility(opened, threshold=state.screen.threshold)
+    said = read(panel).text
+    assert found.words in said
+    for encounter_id, row in found.to_frame().iterrows():
+        assert fresh.pseudonyms.encounter(encounter_id) in said
+        assert row["altered"] in said
+        assert f"{row['change_pp']:+.2f}".replace("-", "−") in said
+        assert not re.search(rf"\b{encounter_id}\b", said)
+    assert f"audit.fragility(encounter, threshold={state.screen.threshold!r})" in panel.calls(opened)
+    state.choose(str(fresh.mistakes().index[3]))
+    state.open_what_if()
+    assert found.words not in read(panel).text
+
+
 def test_what_cannot_be_asked_is_said_in_one_line(dashboard, panels, send, opened):
     panel, state = panels["WhatIf"], dashboard.state
     for act, key, value, words in (

@@ -34,6 +34,7 @@ def used(state, audit):
     state.tick(past(state, 0), on=True)
     state.tick(past(state, 3), on=True)
     state.ask(Ask(REMOVE, encounters=state.screen.ticked))
+    state.ask_altered()
     state.sign("Dr Grey", "prediction", chosen)
     state.judge("prediction", chosen, "missing_factor", "frailty <b>\n=1+1")
     state.judge("record", past(state), "planned")
@@ -213,7 +214,7 @@ def of_a_stranger(text):
 
 
 def only_verdicts_of_a_stranger(text):
-    nothing = {"encounter_id": "", "step": 0, "ticked": [], "asked": None}
+    nothing = {"encounter_id": "", "step": 0, "ticked": [], "asked": None, "altered_for": ""}
     values = json.loads(changed(text, **nothing))
     values["screen"]["verdicts"] = json.loads(of_a_stranger(json.dumps(values["screen"]["verdicts"])))
     return json.dumps({**values, "checkpoints": {}})
@@ -250,6 +251,7 @@ REFUSED = {
     "an encounter that is no pseudonym": lambda text: changed(text, encounter_id="e0178"),
     "a markup for an encounter": lambda text: changed(text, encounter_id="<img src=x onerror=alert(1)>"),
     "a ticked one that is nobody": lambda text: changed(text, ticked=["E-NOBODY2222"]),
+    "one who was altered and is nobody": lambda text: changed(text, altered_for="E-NOBODY2222"),
     "ticks that are a text": lambda text: changed(text, ticked="E-NOBODY2222"),
     "no number for a threshold": lambda text: changed(text, threshold=float("nan")),
     "an endless threshold": lambda text: changed(text, threshold=float("inf")),
@@ -265,7 +267,7 @@ REFUSED = {
     "a page in words": lambda text: changed(text, page="first"),
     "half a page": lambda text: changed(text, page=1.5),
     "a step too far": lambda text: changed(text, step=4),
-    "a step of nobody": lambda text: changed(text, encounter_id="", ticked=[], asked=None),
+    "a step of nobody": lambda text: changed(text, encounter_id="", ticked=[], asked=None, altered_for=""),
     "nobody's step": lambda text: changed(text, step=0),
     "an unknown action": lambda text: changed(text, action="burn"),
     "an unknown variable": lambda text: changed(text, variable="nosuch"),

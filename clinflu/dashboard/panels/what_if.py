@@ -11,6 +11,7 @@ from clinflu.analysis.what_if import Refit
 from clinflu.analysis.what_if.everyone import Group, direction, everyone, own_group
 from clinflu.dashboard.answers import READY
 from clinflu.dashboard.nodes import Child, Node, chart, node, paragraphs, table
+from clinflu.dashboard.panels.altered import answer_box, asked_box
 from clinflu.dashboard.panels.panel import TreePanel, nothing_chosen
 from clinflu.dashboard.panels.working import progress_bar
 from clinflu.dashboard.python_text import what_if_calls
@@ -43,15 +44,16 @@ class WhatIf(TreePanel):
 
     title: ClassVar[str] = "What if?"
     name: ClassVar[str] = "whatif"
-    answers: ClassVar[tuple[str, ...]] = ("change", "consequences")
+    answers: ClassVar[tuple[str, ...]] = ("change", "consequences", "altered")
 
     def body(self, encounter_id: str) -> Child:
         """Return the boxes of the question and, once there is one, the answer."""
         if nothing_chosen(encounter_id) or self._state.screen.step < WHAT_IF:
             return None
         return [
-            node("div", self._ticked(), self._group(), self._fewest(), class_="clinflu-questions"),
+            node("div", self._ticked(), self._group(), self._fewest(), asked_box(), class_="clinflu-questions"),
             self._answer(encounter_id),
+            answer_box(self._state),
         ]
 
     def calls(self, _: str) -> str:
@@ -69,6 +71,7 @@ class WhatIf(TreePanel):
             "ask-ticked": lambda *_: self._ask_ticked(),
             "ask-group": lambda *_: state.ask(Ask(REMOVE, group=self._chosen_group())),
             "ask-fewest": lambda key, _: state.ask(Ask(_one_of(key, DONE), fewest=True)),
+            "ask-altered": lambda *_: state.ask_altered(),
             "again": lambda *_: state.try_again(),
             "stop": lambda *_: state.stop(),
         }

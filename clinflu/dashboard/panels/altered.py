@@ -1,0 +1,54 @@
+"""Within the what-if: how much one altered past record could change this prediction."""
+
+from typing import Any
+
+from clinflu.analysis.adversarial.fragility import Fragility
+from clinflu.dashboard.nodes import Child, Node, node, paragraphs, table
+from clinflu.dashboard.panels.working import progress_bar
+from clinflu.dashboard.state import State
+from clinflu.dashboard.wording import points
+from clinflu.data.pseudonym import Pseudonyms
+
+HEADS = ("What", "Past encounter", "Altered", "Estimate, points", "Refitted, points", "Decision")
+NOTE = (
+    "Every plausible edit of every past record was estimated, and the strongest refitted. A large figure says how much "
+    "rests on single records, not that any of them is wrong."
+)
+
+
+def asked_box() -> Node:
+    """Return the box that asks."""
+    legend = node("legend", "One altered past record")
+    button = node("button", "Search how much it could change", type="button", act="ask-altered")
+    return node("fieldset", legend, button, key="altered")
+
+
+def answer_box(state: State) -> Child:
+    """Return what was found; nothing before it is asked."""
+    if state.screen.altered_for != state.screen.encounter_id:
+        return None
+    found: Fragility | None = state.answer("altered")
+    if found is None:
+        return progress_bar(state, "altered")
+    rows = [_row(one, state.names) for one in found.to_frame().reset_index().to_dict("records")]
+    return node(
+        "div",
+        node("h3", "How much one altered past record could change"),
+        paragraphs(found.words),
+        table("The strongest of each kind, either way", HEADS, rows, numbers=range(3, 5)),
+        paragraphs(NOTE, class_="clinflu-note"),
+        class_="clinflu-answer",
+        role="region",
+        aria_label="How much one altered past record could change",
+    )
+
+
+def _row(row: dict[str, Any], names: Pseudonyms) -> tuple[str, ...]:
+    return (
+        str(row["kind"]).capitalize(),
+        names.encounter(str(row["encounter_id"])),
+        str(row["altered"]),
+        points(row["change_estimate_pp"], 2),
+        points(row["change_pp"], 2),
+        "changes" if row["flips"] else "stays",
+    )
