@@ -1,6 +1,7 @@
 """Every family through the whole product: what it says is what its own refits, slopes and sums say."""
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 
 from clinflu import Audit, Edit, Relabel, Remove
 from clinflu.analysis.subgroups import Bootstrap
+from clinflu.dashboard.app import build
+from clinflu.dashboard.screen import REMOVE, Ask
+from clinflu.dashboard.state import State
 from clinflu.errors import DataError, FitError, StoreError
 from clinflu.findings.material import Options
 from clinflu.influence.removal import direction_effect
@@ -187,6 +191,26 @@ def test_the_report_is_written_and_says_which_family_it_is(audit, tmp_path):
     texts = [path.read_text() for path in written.paths]
     assert all(audit.model.of_margin.title in text for text in texts)
     assert json.loads(next(text for text in texts if text.startswith("{")))
+
+
+def test_the_page_shows_it_as_every_other_model(audit, traced, tmp_path, monkeypatch):
+    for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    state = State(audit)
+    made = build(state)
+    state.choose(traced.encounter_id)
+    state.open_past_patients()
+    state.open_what_if()
+    state.tick(str(traced.pushed_toward_error.index[0]), on=True)
+    state.ask(Ask(REMOVE, encounters=state.screen.ticked))
+    state.ask_altered()
+    while state.is_working:
+        time.sleep(0.05)
+    shown = " ".join(panel.widget.content for panel in made.panels)
+    assert audit.model.of_margin.title in shown
+    assert "percentage points, refitted" in shown
+    assert "worked out for logistic models alone" in shown
+    assert not state.error
 
 
 def test_flip_sets_subgroups_and_drivers_are_those_of_the_family(audit, traced):

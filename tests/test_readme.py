@@ -45,6 +45,20 @@ def test_your_own_table_in_five_minutes(clinflu, tmp_path, monkeypatch):
     assert len(served) == 1
 
 
+def test_checking_charts(clinflu, small_csv, tmp_path):
+    code, _, error = clinflu("run", "--data", small_csv, "--loader", "diabetes130", "--save", tmp_path / "audit")
+    assert code == 0, error
+    listing, accepting = (shlex.split(line) for line in blocks(section("Checking charts"), "sh")[0].splitlines())
+    listing[listing.index("FOLDER")] = accepting[accepting.index("FOLDER")] = str(tmp_path / "audit")
+    code, out, error = clinflu(*listing[1:])
+    assert code == 0, error
+    accepting[accepting.index("E-...")] = re.search(r"E-[A-Z2-7]{10}", out)[0]
+    code, out, error = clinflu(*accepting[1:])
+    assert code == 0, error
+    assert "booked before discharge" not in error
+    assert clinflu("review", "--verify")[0] == 0
+
+
 def test_every_loader_that_reads_something_is_in_the_table():
     told = set(
         re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", section("Hospital data as they are"), re.M)))

@@ -183,7 +183,9 @@ class Influence:
 
     def margin_change_refit(self, refits: list[Refitted]) -> Vector:
         """Return the change of the audited margin under each refit, log-odds."""
-        return self.margin_changes(np.array([one.theta for one in refits]).reshape(len(refits), -1))
+        return self.margin_changes(
+            np.array([one.theta for one in refits]).reshape(len(refits), len(self.train.model.theta))
+        )
 
     def margin_changes(self, thetas: Matrix) -> Vector:
         """Return the change of the audited margin when theta becomes each of several, (k, d): (k,), log-odds."""
