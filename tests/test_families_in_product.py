@@ -207,7 +207,7 @@ def test_the_page_shows_it_as_every_other_model(audit, traced, tmp_path, monkeyp
     while state.is_working:
         time.sleep(0.05)
     shown = " ".join(panel.widget.content for panel in made.panels)
-    assert audit.model.of_margin.title in shown
+    assert audit.model.of_margin.title in made.toolbar.widget.content
     assert "percentage points, refitted" in shown
     assert "worked out for logistic models alone" in shown
     assert not state.error
