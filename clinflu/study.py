@@ -119,8 +119,9 @@ class Study:
         form = form.learned(train.x)
         strengths = form.penalties(train.x.shape[1], penalty, has_intercept=design.has_intercept)
         model = form.fit(train.x, train.y, train.weights, strengths)
-        codes, _ = pd.factorize(train.patient_ids)
-        model = scaled(TrainingRows(model, train.x, train.y, train.weights, codes.astype(np.intp)))
+        if not form.has_log_odds:
+            codes, _ = pd.factorize(train.patient_ids)
+            model = scaled(TrainingRows(model, train.x, train.y, train.weights, codes.astype(np.intp)))
         return cls(cohort, design, model, split, seed, encoder, family_notes(model))
 
     @property

@@ -12,7 +12,7 @@ from clinflu.model.newton import fit_logistic
 
 
 def scaled(train: TrainingRows) -> FittedModel:
-    r"""Return the model with the scale of its log-odds a + b m; as it is where its margins are log-odds.
+    r"""Return the model with the scale of its log-odds, a + b m.
 
     .. math:: (a, b) = \arg\min \sum_i w_i \left[ \log(1 + e^{a + b m_i}) - y_i (a + b m_i) \right]
 
@@ -33,8 +33,6 @@ def scaled(train: TrainingRows) -> FittedModel:
     ----------
     Platt (1999), "Probabilistic outputs for support vector machines", there on held-out rows.
     """
-    if train.model.of_margin.has_log_odds:
-        return train.model
     margins = leave_one_patient_out_margins(train)
     known = np.isfinite(margins)
     line = np.column_stack([np.ones(known.sum()), margins[known]])

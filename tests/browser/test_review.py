@@ -15,14 +15,21 @@ NOTE = "planned <img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
-def reviewer(saved_audit, tmp_path_factory):
+def log(tmp_path_factory):
+    """Where the reviewer's verdicts are kept: nobody else has said anything there."""
+    return tmp_path_factory.mktemp("log") / "verdicts.sqlite"
+
+
+@pytest.fixture(scope="module")
+def reviewer(saved_audit, log, tmp_path_factory):
     """The server of ``clinflu app --role analyst`` on a small audit whose every text is an attack."""
     place = tmp_path_factory.mktemp("voila")
     environment = serve_environment(saved_audit, TOKEN, place / "place", role="analyst")
+    environment["CLINFLU_VERDICTS"] = str(log)
     yield from served(serve_command(), environment, place, lambda process: listening_port(place / "place", process))
 
 
-def test_a_reviewer_mends_a_label_sees_the_gain_and_takes_it_back(visit, reviewer, audit):
+def test_a_reviewer_mends_a_label_sees_the_gain_and_takes_it_back(visit, reviewer, log, audit):
     page = visit(width=1280, height=1000, scheme="light")
     page.goto(f"{reviewer.url}/?token={reviewer.token}", wait_until="commit")
     page.wait_for_selector("button.clinflu-row")
@@ -47,7 +54,7 @@ def test_a_reviewer_mends_a_label_sees_the_gain_and_takes_it_back(visit, reviewe
     assert NOTE in panel.inner_text()
     assert cut_off(page) == []
     assert stumbling_blocks(page, ".clinflu-review") == []
-    store = VerdictStore.of_this_user()
+    store = VerdictStore(log)
     (row,) = store.current(audit.study.fingerprint).to_dict("records")
     assert (row["encounter"], row["says"], row["note"]) == (first, "wrong_patient", NOTE)
     panel.get_by_role("button", name=f"Take back the verdict on {first}").click()
