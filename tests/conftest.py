@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import asyncio
 import dataclasses
 import os
 import sys
@@ -123,3 +124,12 @@ def small_csv(tmp_path_factory):
     path = tmp_path_factory.mktemp("table") / "diabetic_data.csv"
     simulate(4000, seed=3).to_csv(path, index=False, na_rep="?")
     return path
+
+
+@pytest.fixture
+def without_the_loop_of_a_browser():
+    """A browser that another test of this process drives has an event loop on this thread; here none runs."""
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)

@@ -24,6 +24,7 @@ from clinflu.model.rbf_svm import RbfSvm
 from clinflu.model.smooth_hinge import SmoothHinge
 from clinflu.report.subgroup_report import subgroup_report
 
+PATIENCE_S = 120
 ASKED = {"smooth_hinge": (SmoothHinge(0.3), 1.0), "rbf_svm": (RbfSvm(0.3, 60), 3.0), "mlp": (Mlp(2), 8.0)}
 
 
@@ -193,6 +194,7 @@ def test_the_report_is_written_and_says_which_family_it_is(audit, tmp_path):
     assert json.loads(next(text for text in texts if text.startswith("{")))
 
 
+@pytest.mark.usefixtures("without_the_loop_of_a_browser")
 def test_the_page_shows_it_as_every_other_model(audit, traced, tmp_path, monkeypatch):
     for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path))
@@ -204,7 +206,9 @@ def test_the_page_shows_it_as_every_other_model(audit, traced, tmp_path, monkeyp
     state.tick(str(traced.pushed_toward_error.index[0]), on=True)
     state.ask(Ask(REMOVE, encounters=state.screen.ticked))
     state.ask_altered()
+    end = time.monotonic() + PATIENCE_S
     while state.is_working:
+        assert time.monotonic() < end, "it took too long"
         time.sleep(0.05)
     shown = " ".join(panel.widget.content for panel in made.panels)
     assert audit.model.of_margin.title in made.toolbar.widget.content

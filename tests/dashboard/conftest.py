@@ -1,6 +1,5 @@
 """Audits, one whose every text is an attack; a session of one's own; and the page as a reader meets it."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -269,9 +268,5 @@ def opened(worst, state):
 
 
 @pytest.fixture(autouse=True)
-def without_the_loop_of_a_browser():
-    """A browser that another test of this process drives has an event loop on this thread; here none runs."""
-    loop = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(loop)
+def without_any_loop(without_the_loop_of_a_browser):
+    """No event loop runs on this thread."""
