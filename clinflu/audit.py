@@ -41,6 +41,7 @@ from clinflu.analysis.why import Members, Why, WhyOptions, why
 from clinflu.data import Cohort, Design
 from clinflu.data.arrays import Rows
 from clinflu.data.asking import nearest
+from clinflu.data.backends import AUTO, Backend
 from clinflu.data.pseudonym import Pseudonyms
 from clinflu.errors import DataError, StoreError
 from clinflu.influence.leave_one_out import LeaveOneOut
@@ -93,6 +94,7 @@ class Audit:
         penalty: float = DEFAULT_PENALTY,
         seed: int = 0,
         family: str | MarginFamily = LOGISTIC.name,
+        backend: str | Backend = AUTO,
     ) -> Self:
         """Split the cohort by patient, fit the model on the training rows and return the audit of it.
 
@@ -105,13 +107,16 @@ class Audit:
             Of the split.
         family : str or MarginFamily
             ``"logistic"``, ``"smooth_hinge"`` or ``"mlp"``, or a family of :mod:`clinflu.model` with other options.
+        backend : str or Backend
+            What holds the design matrix: ``"dense"``, ``"compact"``, ``"sparse"``, or one of
+            :mod:`clinflu.data.backends` with options of its own; by default by the size of the table.
 
         Raises
         ------
         FitError
             Its kinds say why no model can be fitted.
         """
-        return cls(Study.fit(cohort, penalty, seed, family))
+        return cls(Study.fit(cohort, penalty, seed, family, backend))
 
     @classmethod
     def adopt(cls, cohort: Cohort, model: Any, penalty: float | None = None, seed: int = 0) -> Self:

@@ -10,8 +10,10 @@ import pandas as pd
 from clinflu.data import Cohort, Design, Encoder, Split, split_by_patient
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.asking import check_number, in_words, is_whole
+from clinflu.data.backends import AUTO, Backend, chosen_backend
 from clinflu.data.design import MISSING
 from clinflu.data.digest import digest
+from clinflu.data.matrix import DesignMatrix, whole
 from clinflu.errors import DataError, FitError
 from clinflu.influence.scale import scaled
 from clinflu.influence.training import TrainingRows
@@ -21,6 +23,7 @@ from clinflu.model.family import chosen_family, content_of, family_notes
 from clinflu.model.logistic import LOGISTIC, risk
 from clinflu.model.margin import MarginFamily
 from clinflu.model.metrics import auroc
+from clinflu.model.passes import fit_in_passes, holding_note
 
 DEFAULT_PENALTY = 1.0
 ALERT_PERCENTILE = 90.0
@@ -82,6 +85,7 @@ class Study:
         penalty: float = DEFAULT_PENALTY,
         seed: int = 0,
         family: str | MarginFamily = LOGISTIC.name,
+        backend: str | Backend = AUTO,
     ) -> Self:
         """Split by patient, learn the encoder on the training rows and fit the model.
 
@@ -95,6 +99,8 @@ class Study:
             Of the split.
         family : str or MarginFamily
             A name in ``FAMILIES``, or a family with options of its own.
+        backend : str or Backend
+            What holds the design matrix: a name in ``BACKENDS``, or one with options of its own; by default by size.
 
         Raises
         ------
@@ -114,14 +120,20 @@ class Study:
             raise FitError(f"a penalty of {penalty} makes no sense; give 0 or a positive number (the default is 1.0)")
         split = split_by_patient(cohort.patients, seed)
         encoder = Encoder.learn(cohort.frame.iloc[split.train], cohort.schema)
-        design = encoder.design(cohort)
+        holder = chosen_backend(backend, len(cohort.frame), len(encoder.columns))
+        design = encoder.design(cohort, holder.encode(encoder, cohort.frame))
         train = design.take(split.train)
-        form = form.learned(train.x)
-        strengths = form.penalties(train.x.shape[1], penalty, has_intercept=design.has_intercept)
-        model = form.fit(train.x, train.y, train.weights, strengths)
+        if isinstance(train.x, DesignMatrix) and form.name == LOGISTIC.name:
+            strengths = form.penalties(train.x.shape[1], penalty, has_intercept=design.has_intercept)
+            model = fit_in_passes(train.x, train.y, train.weights, strengths)
+            return cls(cohort, design, model, split, seed, encoder, (holding_note(train.x, model),))
+        x = whole(train.x, form.title)
+        form = form.learned(x)
+        strengths = form.penalties(x.shape[1], penalty, has_intercept=design.has_intercept)
+        model = form.fit(x, train.y, train.weights, strengths)
         if not form.has_log_odds:
             codes, _ = pd.factorize(train.patient_ids)
-            model = scaled(TrainingRows(model, train.x, train.y, train.weights, codes.astype(np.intp)))
+            model = scaled(TrainingRows(model, x, train.y, train.weights, codes.astype(np.intp)))
         return cls(cohort, design, model, split, seed, encoder, family_notes(model))
 
     @property
@@ -132,8 +144,9 @@ class Study:
     @cached_property
     def train(self) -> TrainingRows:
         """The model at its training rows."""
-        rows, design = self.split.train, self.design
-        return TrainingRows(self.model, design.x[rows], design.y[rows], design.weights[rows], self.patients_of(rows))
+        rows = self.split.train
+        taught = self.design.take(rows)
+        return TrainingRows(self.model, taught.x, taught.y, taught.weights, self.patients_of(rows))
 
     def patients_of(self, rows: Rows) -> Rows:
         """Return a code of the patient of each of these rows, (n,), from 0 in the order in which they come."""
@@ -145,8 +158,11 @@ class Study:
     def fingerprint(self) -> str:
         """sha256 of the recorded rows, the design, the penalty, the split and the fit: equal studies have the same."""
         design, model, split = self.design, self.model, self.split
+        encoded = (
+            (design.x,) if self.encoder is None or not isinstance(design.x, DesignMatrix) else self.encoder.content
+        )
         return digest(
-            *(self.cohort.content_hash, design.x, design.y, design.weights, design.columns, design.variables),
+            *(self.cohort.content_hash, *encoded, design.y, design.weights, design.columns, design.variables),
             *(design.encounter_ids, design.patient_ids, split.train, split.audited, split.confirm),
             *(model.family, model.penalty, model.theta, self.seed),
             *(() if model.is_logistic else (*content_of(model.of_margin), model.scale)),

@@ -9,8 +9,9 @@ from scipy.special import expit, logit, ndtri
 from clinflu.analysis.coefficients import odds_ratio_frame
 from clinflu.analysis.linearised import METRICS, Audited, Metric
 from clinflu.analysis.mistakes import check_threshold
-from clinflu.data.arrays import Matrix, Rows
+from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.design import MISSING
+from clinflu.data.matrix import DesignMatrix
 from clinflu.errors import DataError
 from clinflu.influence.interval import Sampling, jackknife_variance
 from clinflu.progress import Progress, silent
@@ -82,12 +83,18 @@ def odds_ratio_intervals(study: Study, level: float = 0.95) -> pd.DataFrame:
         the training encounters whose column is not 0, those of the level.
     """
     train, sampling = study.train, Sampling.of(study.train)
+    held = train.x.sums(_held, train.y) if isinstance(train.x, DesignMatrix) else _held(train.x, train.y)
     jackknife, model = (np.sqrt(np.diagonal(one).clip(min=0.0)) for one in (sampling.jackknife, sampling.model))
     return odds_ratio_frame(study, np.maximum(jackknife, model), level).assign(
         wider=np.where(jackknife >= model, "jackknife by patient", "model-based"),
-        encounters=np.count_nonzero(train.x, axis=0),
-        events=np.count_nonzero(train.x[train.y == 1], axis=0),
+        encounters=held[0],
+        events=held[1],
     )
+
+
+def _held(x: Matrix, y: Vector) -> tuple[Rows, Rows]:
+    """Return how many encounters, and how many with the event, are not 0 in each column."""
+    return np.count_nonzero(x, axis=0), np.count_nonzero(x[y == 1], axis=0)
 
 
 def metric_intervals(

@@ -12,6 +12,7 @@ import numpy as np
 
 from clinflu.analysis.influence_on import influence_on
 from clinflu.data.arrays import Matrix, Vector
+from clinflu.data.matrix import whole
 from clinflu.influence.decomposition import attributions
 from clinflu.influence.diagnostics import Diagnostics
 from clinflu.influence.refit import Change, refit_each
@@ -55,7 +56,7 @@ def gradient_dot_product(study: Study, encounter_id: str) -> Vector:
 
 def gradient_cosine(study: Study, encounter_id: str) -> Vector:
     """Minus the cosine between the two loss gradients, (n,): the dot product without regard to their lengths."""
-    x, rows = study.model.direction(study.x(encounter_id)), study.train.tangent
+    x, rows = study.model.direction(study.x(encounter_id)), whole(study.train.tangent, "this ranking")
     lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(x)
     directions = np.sign(_residual(study, encounter_id) * study.train.residual)
     cosine: Vector = np.divide(rows @ x, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
@@ -85,7 +86,7 @@ def nearest_neighbours(study: Study, encounter_id: str) -> Vector:
     Every encoded column divided by its standard deviation, so that sharing a rare level counts for much: of the
     encodings tried the one that finds most.
     """
-    x = study.train.x
+    x = whole(study.train.x, "this ranking")
     deviation = x.std(axis=0)
     scale = np.where(deviation > 0, deviation, 1.0)
     return _other_outcome_first(study, encounter_id, -_distances(x / scale, study.x(encounter_id) / scale))
@@ -98,7 +99,8 @@ def shap_neighbours(study: Study, encounter_id: str) -> Vector:
     column by column: folded to recorded variables it finds fewer.
     """
     rows, audited = (
-        attributions(study.model, x, study.train.mean) for x in (study.train.x, study.x(encounter_id)[None])
+        attributions(study.model, x, study.train.mean)
+        for x in (whole(study.train.x, "this ranking"), study.x(encounter_id)[None])
     )
     distances = _distances(rows, audited[0])
     return _other_outcome_first(study, encounter_id, -distances)

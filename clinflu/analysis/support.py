@@ -9,6 +9,7 @@ from scipy.special import ndtri
 
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.data.design import MISSING
+from clinflu.data.matrix import DesignMatrix
 from clinflu.influence.interval import (
     Sampling,
     concentration,
@@ -23,6 +24,7 @@ from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
 COMPARED = 2_000
+COMPARED_IN_PASSES = 200
 PERCENTILE = 95.0
 REACH = float(ndtri(0.975))
 FEW = "it rests in effect on about {:,.0f} past patients, where most rest on {:,.0f} or more"
@@ -108,11 +110,13 @@ def support_cuts(study: Study, percentile: float = PERCENTILE) -> Cuts:
     ----------
     study : Study
     percentile : float
-        Of the training encounters; of 2,000 drawn at random, always the same, where there are more.
+        Of the training encounters; of 2,000 drawn at random, always the same, where there are more; of 200 where the
+        table is so large that each costs a share of a pass over it.
     """
     rows = study.split.train
-    if len(rows) > COMPARED:
-        rows = np.sort(np.random.default_rng(0).choice(rows, COMPARED, replace=False))
+    compared = COMPARED_IN_PASSES if isinstance(study.design.x, DesignMatrix) else COMPARED
+    if len(rows) > compared:
+        rows = np.sort(np.random.default_rng(0).choice(rows, compared, replace=False))
     measured = _measure(study, study.design.x[rows])
     return Cuts(
         float(np.percentile(measured.concentration, 100.0 - percentile)),

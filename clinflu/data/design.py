@@ -8,6 +8,7 @@ import pandas as pd
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.cohort import Cohort
+from clinflu.data.matrix import AnyMatrix, DesignMatrix
 from clinflu.data.schema import RESERVED, CohortSchema, FeatureSpec
 from clinflu.errors import DataError, TooLargeError
 
@@ -50,7 +51,7 @@ class Design:
     Parameters
     ----------
     x : (n, p) float64
-        Column 0 is the intercept if there is one.
+        Column 0 is the intercept if there is one. A plain array, or a :class:`DesignMatrix` where the table is large.
     y : (n,) float64
         The outcome, 0 or 1.
     weights : (n,) float64
@@ -61,7 +62,7 @@ class Design:
     encounter_ids, patient_ids : Index, (n,)
     """
 
-    x: Matrix
+    x: AnyMatrix
     y: Vector
     weights: Vector
     columns: tuple[str, ...]
@@ -79,7 +80,8 @@ class Design:
     def take(self, rows: Rows) -> Self:
         """Return the design of these rows alone."""
         ids = self.encounter_ids[rows], self.patient_ids[rows]
-        return type(self)(self.x[rows], self.y[rows], self.weights[rows], self.columns, self.variables, *ids)
+        x = self.x.take(rows) if isinstance(self.x, DesignMatrix) else self.x[rows]
+        return type(self)(x, self.y[rows], self.weights[rows], self.columns, self.variables, *ids)
 
     @property
     def has_intercept(self) -> bool:
@@ -143,19 +145,38 @@ class Encoder:
             A recorded variable is absent.
         """
         x = np.empty((len(frame), len(self.columns)))
-        for variable, places in self._places().items():
+        for variable, places in self.places().items():
             if variable == INTERCEPT:
                 x[:, places] = 1.0
                 continue
-            if variable not in frame.columns:
-                raise DataError(f"the rows have no column {variable!r}; give every recorded variable of the model")
-            columns = [self.columns[place] for place in places]
-            spec = self.schema.feature(variable)
-            if spec.is_category:
-                x[:, places] = _encode_levels(frame[variable], columns, self.references[variable])
-            else:
-                x[:, places] = _encode_number(frame[variable], spec, columns)
+            x[:, places] = self.encode_variable(variable, self.recorded(frame, variable))
         return x
+
+    @staticmethod
+    def recorded(frame: pd.DataFrame, variable: str) -> pd.Series:
+        """Return the recorded values of a variable.
+
+        Raises
+        ------
+        DataError
+            It is absent.
+        """
+        if variable not in frame.columns:
+            raise DataError(f"the rows have no column {variable!r}; give every recorded variable of the model")
+        return frame[variable]
+
+    def encode_variable(self, variable: str, values: pd.Series) -> Matrix:
+        """Return the columns of one recorded variable for values of it, (n, q)."""
+        columns = [column for column in self.columns if column.variable == variable]
+        spec = self.schema.feature(variable)
+        if spec.is_category:
+            return _encode_levels(values, columns, self.references[variable])
+        return _encode_number(values, spec, columns)
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What the encoder is known by: its columns, with their centers and scales."""
+        return tuple((one.name, one.center, one.scale) for one in self.columns)
 
     def unseen(self, frame: pd.DataFrame) -> dict[str, dict[str, int]]:
         """Return, by variable and level, how many rows hold a level that training never saw."""
@@ -172,11 +193,11 @@ class Encoder:
         others = [column.level for column in self.columns if column.variable == variable and column.level is not None]
         return (self.references[variable], *others)
 
-    def design(self, cohort: Cohort) -> Design:
-        """Encode all rows of a cohort, each with weight 1."""
+    def design(self, cohort: Cohort, x: AnyMatrix | None = None) -> Design:
+        """Encode all rows of a cohort, each with weight 1; or name the columns of what encodes them already."""
         frame = cohort.frame
         return Design(
-            x=self.encode(frame),
+            x=self.encode(frame) if x is None else x,
             y=cohort.outcome.to_numpy(dtype=float),
             weights=np.ones(len(frame)),
             columns=tuple(column.name for column in self.columns),
@@ -185,7 +206,8 @@ class Encoder:
             patient_ids=pd.Index(cohort.patients),
         )
 
-    def _places(self) -> dict[str, list[int]]:
+    def places(self) -> dict[str, list[int]]:
+        """Return, by recorded variable, the places of its columns, which stand side by side."""
         places: dict[str, list[int]] = {}
         for place, column in enumerate(self.columns):
             places.setdefault(column.variable, []).append(place)
@@ -197,9 +219,17 @@ def _levels_of(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), MISSING)
 
 
+def _level_shares(values: pd.Series) -> pd.Series:
+    """Return the share of each level that occurs, missing among them, sorted as text."""
+    counts = values.value_counts(dropna=False)
+    levels = _levels_of(counts.index.to_series())
+    occurring = counts.groupby(levels.to_numpy()).sum()
+    return occurring[occurring > 0] / len(values)
+
+
 def _level_columns(values: pd.Series, name: str) -> list[Column]:
     """Return a column for each level, the most common one first, the others sorted as text."""
-    shares = _levels_of(values).value_counts(normalize=True).sort_index(kind="stable")
+    shares = _level_shares(values)
     reference = shares.idxmax()
     ordered = [reference, *(level for level in shares.index if level != reference)]
     return [Column(f"{name}={level}", name, "level", str(level), center=float(shares[level])) for level in ordered]

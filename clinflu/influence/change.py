@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
+from clinflu.data.matrix import AnyMatrix, DenseMatrix, DesignMatrix, StackedMatrix, whole
 from clinflu.errors import OneClassError
 from clinflu.influence.training import TrainingRows
 from clinflu.model.logistic import curvature, risk, weighted_gram
@@ -101,10 +102,12 @@ class Difference:
         return cls(x, weights, events) if matters.all() else cls(x[matters], weights[matters], events[matters])
 
 
-def rows_after(train: TrainingRows, change: Change) -> tuple[Matrix, Vector, Vector]:
+def rows_after(train: TrainingRows, change: Change) -> tuple[AnyMatrix, Vector, Vector]:
     """Return x, outcomes and weights of all rows after a change, added rows last; x is copied only if it changes."""
     x, y, weights = train.x, train.y.copy(), train.weights.copy()
     y[change.rows], weights[change.rows] = change.y, change.weights
+    if isinstance(x, DesignMatrix):
+        return _blocked_after(x, y, weights, change)
     if change.x is not None:
         x = x.copy()
         x[change.rows] = change.x
@@ -114,11 +117,28 @@ def rows_after(train: TrainingRows, change: Change) -> tuple[Matrix, Vector, Vec
     return np.vstack([x, added.x]), np.append(y, added.y), np.append(weights, added.weights)
 
 
+def _blocked_after(x: DesignMatrix, y: Vector, weights: Vector, change: Change) -> tuple[AnyMatrix, Vector, Vector]:
+    """Return the rows after a change, those with new values below the others, where they stood with weight 0."""
+    below = [] if change.x is None else [Added(change.x, change.y, change.weights)]
+    if below:
+        weights[change.rows] = 0.0
+    below += [] if change.added is None else [change.added]
+    if not below:
+        return x, y, weights
+    stacked = StackedMatrix((x, *(DenseMatrix(one.x) for one in below)))
+    return (
+        stacked,
+        np.concatenate([y, *(one.y for one in below)]),
+        np.concatenate([weights, *(one.weights for one in below)]),
+    )
+
+
 def hessian_after(train: TrainingRows, change: Change, theta: Vector) -> Matrix:
     """Return the Hessian of the changed objective at theta, (d, d)."""
     if not train.model.is_logistic:
         x, y, weights = rows_after(train, change)
-        return train.model.of_margin.hessian(theta, x, y, weights) + np.diag(train.model.penalty)
+        dense = whole(x, "this family")
+        return train.model.of_margin.hessian(theta, dense, y, weights) + np.diag(train.model.penalty)
     weights = train.weights.copy()
     weights[change.rows] = change.weights if change.x is None else 0.0
     hessian = weighted_gram(train.x, weights * curvature(risk(train.x @ theta)))

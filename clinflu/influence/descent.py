@@ -7,6 +7,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from clinflu.data.arrays import Matrix, Vector
+from clinflu.data.matrix import DesignMatrix
 from clinflu.influence.change import Change, Difference, hessian_after
 from clinflu.influence.training import TrainingRows
 from clinflu.model.cholesky import factor
@@ -188,14 +189,19 @@ def _is_definite(matrix: Matrix, least: float = 0.0) -> bool:
 def pass_over(train: TrainingRows, thetas: Matrix) -> Matrix:
     """Return the gradients of the fitted objective at several theta (p, k), reading X once: (p, k)."""
     gradients = train.model.penalty[:, None] * thetas
+    if isinstance(train.x, DesignMatrix):
+        return gradients + train.x.sums(_gradients, train.y, train.weights, fixed=(thetas,))[0]
     for start in range(0, len(train.x), PASS_ROWS):
         block = slice(start, start + PASS_ROWS)
-        x = train.x[block]
-        residual = risk(x @ thetas)
-        residual -= train.y[block, None]
-        residual *= train.weights[block, None]
-        gradients += x.T @ residual
+        gradients += _gradients(train.x[block], train.y[block], train.weights[block], thetas)[0]
     return gradients
+
+
+def _gradients(x: Matrix, y: Vector, weights: Vector, thetas: Matrix) -> tuple[Matrix]:
+    residual = risk(x @ thetas)
+    residual -= y[:, None]
+    residual *= weights[:, None]
+    return (x.T @ residual,)
 
 
 def _inverse_at_start(train: TrainingRows, change: Change, difference: Difference) -> "_Exchanged | _Inverted":

@@ -5,15 +5,17 @@ from typing import Self
 
 import numpy as np
 from scipy.linalg import solve_triangular
-from scipy.sparse import csr_array
 from scipy.special import expit, ndtri
 
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.matrix import DesignMatrix
 from clinflu.errors import DataError
 from clinflu.influence.removal import removal_effect, sum_by_patient
+from clinflu.influence.scores import scores_product, sums_by_patient
 from clinflu.influence.training import TrainingRows
 from clinflu.progress import Progress, silent
 
+BLOCKS_AT_ONCE = 50
 BLOCK_VALUES = 4_000_000  # effects held at once: 32 MB
 
 WIDER = "the wider of infinitesimal jackknife by patient and model-based, log-odds scale"
@@ -64,10 +66,9 @@ def jackknife_covariance(train: TrainingRows) -> Matrix:
     ----------
     Jaeckel (1972); Liang & Zeger (1986), doi:10.1093/biomet/73.1.13.
     """
-    scores = _sums_by_patient(train.tangent, train.residual, train.patients)
-    scores -= scores.mean(axis=0)
-    half = train.model.solve(scores.T @ scores)
-    covariance: Matrix = train.model.solve(half.T) * (len(scores) / (len(scores) - 1))
+    count = int(train.patients.max()) + 1
+    scores = scores_product(train.tangent, train.residual, train.residual, train.patients, count)
+    covariance: Matrix = train.model.solve(train.model.solve(scores).T) * (count / (count - 1))
     return covariance
 
 
@@ -176,8 +177,11 @@ def concentrations(train: TrainingRows, x_audited: Matrix, progress: Progress = 
 
     In blocks of audited rows; the table of (audited x patients) is never there.
     """
+    if isinstance(train.tangent, DesignMatrix):
+        return _concentrations_in_passes(train, train.tangent, x_audited, progress)
     lower, _ = train.model.cholesky
-    sums = _sums_by_patient(train.tangent, train.residual / (1.0 - train.leverage), train.patients)
+    pull = train.residual / (1.0 - train.leverage)
+    sums = sums_by_patient(train.tangent, pull, train.patients, int(train.patients.max()) + 1)
     by_patient = solve_triangular(lower, sums.T, lower=True, check_finite=False)
     found = np.zeros(len(x_audited))
     rows = max(1, BLOCK_VALUES // len(sums))
@@ -195,8 +199,15 @@ def concentrations(train: TrainingRows, x_audited: Matrix, progress: Progress = 
     return found
 
 
-def _sums_by_patient(x: Matrix, factors: Vector, patients: Rows) -> Matrix:
-    """Return the sum over each patient's rows of factor times row, (C, p), without a copy of x."""
-    chooses = csr_array((factors, (patients, np.arange(len(x)))), shape=(int(patients.max()) + 1, len(x)))
-    sums: Matrix = chooses @ x
-    return sums
+def _concentrations_in_passes(train: TrainingRows, x: DesignMatrix, x_audited: Matrix, progress: Progress) -> Vector:
+    """Return them by passes over the rows, a few audited rows at a time."""
+    together = max(1, BLOCK_VALUES * BLOCKS_AT_ONCE // len(x))
+    pull = train.residual / (1.0 - train.leverage)
+    found = np.zeros(len(x_audited))
+    for start in range(0, len(x_audited), together):
+        progress(start, len(x_audited))
+        block = slice(start, start + together)
+        effects = x @ train.model.solve(np.ascontiguousarray(train.model.directions(x_audited[block]).T))
+        found[block] = [concentration(pull * effect, train.patients) for effect in effects.T]
+    progress(len(x_audited), len(x_audited))
+    return found

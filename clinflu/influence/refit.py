@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clinflu.data.arrays import Vector
+from clinflu.data.matrix import whole
 from clinflu.errors import FitError, SingularHessianError
 from clinflu.influence.change import Added, Change, hessian_after, require_sound, rows_after
 from clinflu.influence.descent import Descent, pass_over
@@ -106,7 +107,9 @@ def _refit_family(train: TrainingRows, changes: list[Change], progress: Progress
     """Refit a family other than the logistic one: its own fit, from the theta that is there, one change at a time."""
     found = []
     for change in changes:
-        model = train.model.of_margin.fit(*rows_after(train, change), train.model.penalty, train.model.theta)
+        x, y, weights = rows_after(train, change)
+        family = train.model.of_margin
+        model = family.fit(whole(x, family.title), y, weights, train.model.penalty, train.model.theta)
         model.theta.setflags(write=False)
         found.append(Refitted(model.theta, model.gradient_norm, model.step_norm, model.iterations, model.iterations))
         progress(len(found), len(changes))

@@ -91,4 +91,4 @@ def sum_by_patient(values: Vector, patients: Rows) -> Vector:
 def removal_effects(train: TrainingRows, x_audited: Matrix) -> Matrix:
     """First-order margin changes for a block of audited rows (t, p) at once: (t, n), log-odds."""
     directions = np.ascontiguousarray(train.model.directions(x_audited).T)
-    return -(train.model.solve(directions).T @ train.tangent.T) * train.residual
+    return -(train.tangent @ train.model.solve(directions)).T * train.residual

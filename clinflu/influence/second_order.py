@@ -3,6 +3,7 @@
 import numpy as np
 
 from clinflu.data.arrays import Matrix, Vector
+from clinflu.data.matrix import AnyMatrix, DesignMatrix
 from clinflu.influence.training import TrainingRows
 from clinflu.model.logistic import BLOCK_ROWS
 
@@ -38,8 +39,10 @@ def second_order(train: TrainingRows, x_audited: Vector, first_order: Vector) ->
     return change
 
 
-def _gram(x: Matrix, weights: Vector) -> Matrix:
+def _gram(x: AnyMatrix, weights: Vector) -> Matrix:
     """Return X' diag(weights) X for weights of either sign, in blocks of rows."""
+    if isinstance(x, DesignMatrix):
+        return x.sandwich(weights)
     gram = np.zeros((x.shape[1], x.shape[1]))
     for start in range(0, len(x), BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
@@ -47,10 +50,17 @@ def _gram(x: Matrix, weights: Vector) -> Matrix:
     return gram
 
 
-def _quadratic(x: Matrix, form: Matrix) -> Vector:
+def _quadratic(x: AnyMatrix, form: Matrix) -> Vector:
     """Return x_i' A x_i for each row, in blocks of rows."""
+    if isinstance(x, DesignMatrix):
+        return x.each(_forms, fixed=(form,))
     values = np.empty(len(x))
     for start in range(0, len(x), BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
-        values[block] = np.einsum("np,np->n", x[block] @ form, x[block])
+        values[block] = _forms(x[block], form)
+    return values
+
+
+def _forms(x: Matrix, form: Matrix) -> Vector:
+    values: Vector = np.einsum("np,np->n", x @ form, x)
     return values

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.matrix import whole
 from clinflu.errors import DataError
 from clinflu.influence.training import TrainingRows
 from clinflu.progress import Progress, silent
@@ -88,7 +89,7 @@ class _Effects:
     def __init__(self, train: TrainingRows, rows: int) -> None:
         self._lower, _ = train.model.cholesky
         self._model = train.model
-        self._columns = self._whiten(train.tangent)
+        self._columns = self._whiten(whole(train.tangent, "the strongest of many predictions at once"))
         self._columns *= -train.residual / (1.0 - train.leverage)
         self._values, self._sizes = np.empty((2, rows, len(train.x)))
 

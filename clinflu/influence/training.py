@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.matrix import AnyMatrix, DesignMatrix
 from clinflu.model.base import FittedModel
 from clinflu.model.logistic import BLOCK_ROWS, risk, weighted_gram
 from clinflu.model.newton import fit_logistic
@@ -23,23 +24,23 @@ class TrainingRows:
         At its optimum on these rows.
     x : (n, p)
         Column 0 the intercept if there is one. Kept column by column in memory, which halves the time of a step of
-        a refit; copied only where it is not so already.
+        a refit; copied only where it is not so already. A :class:`DesignMatrix` stays what it is.
     y, weights : (n,)
     patients : (n,) int
         Code of the patient of each encounter, 0 to C - 1.
     """
 
     model: FittedModel
-    x: Matrix
+    x: AnyMatrix
     y: Vector
     weights: Vector
     patients: Rows
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "x", np.asfortranarray(self.x))
+        object.__setattr__(self, "x", _by_column(self.x))
 
     @classmethod
-    def fit(cls, x: Matrix, y: Vector, weights: Vector, penalty: Vector, patients: Rows | None = None) -> Self:
+    def fit(cls, x: AnyMatrix, y: Vector, weights: Vector, penalty: Vector, patients: Rows | None = None) -> Self:
         """Fit a logistic model from cold; without patients, each row is a patient of its own."""
         codes = np.arange(len(x)) if patients is None else patients
         return cls(fit_logistic(x, y, weights, penalty), x, y, weights, codes)
@@ -60,8 +61,10 @@ class TrainingRows:
         return risk(self.log_odds)
 
     @cached_property
-    def tangent(self) -> Matrix:
+    def tangent(self) -> AnyMatrix:
         """J_i, the slope of each margin in each entry of theta, (n, d): x where the margin is linear in its columns."""
+        if isinstance(self.x, DesignMatrix):
+            return self.x
         return np.asfortranarray(self.model.of_margin.tangent(self.model.theta, self.x))
 
     @cached_property
@@ -83,11 +86,12 @@ class TrainingRows:
     def leverage(self) -> Vector:
         """h_i = w_i s_i J_i' H^-1 J_i, (n,); they add up to the effective number of parameters."""
         lower, _ = self.model.cholesky
+        if isinstance(self.tangent, DesignMatrix):
+            return self.curvature * self.tangent.each(_quadratic, fixed=(lower,))
         quadratic = np.empty(len(self.x))
         for start in range(0, len(self.x), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
-            half = solve_triangular(lower, self.tangent[block].T, lower=True, check_finite=False)
-            quadratic[block] = np.einsum("pn,pn->n", half, half)
+            quadratic[block] = _quadratic(self.tangent[block], lower)
         return self.curvature * quadratic
 
     @cached_property
@@ -107,3 +111,14 @@ class TrainingRows:
         """Weighted mean of each column, (p,)."""
         mean: Vector = self.weights @ self.x / self.weights.sum()
         return mean
+
+
+def _by_column(x: AnyMatrix) -> AnyMatrix:
+    return x if isinstance(x, DesignMatrix) else np.asfortranarray(x)
+
+
+def _quadratic(x: Matrix, lower: Matrix) -> Vector:
+    """Return x_i' H^-1 x_i of each row, given the Cholesky factor of H."""
+    half = solve_triangular(lower, x.T, lower=True, check_finite=False)
+    quadratic: Vector = np.einsum("pn,pn->n", half, half)
+    return quadratic

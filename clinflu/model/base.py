@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import cho_solve
 
 from clinflu.data.arrays import Matrix, Vector
+from clinflu.data.matrix import AnyMatrix, DesignMatrix
 from clinflu.model.cholesky import factor
 
 if TYPE_CHECKING:
@@ -38,6 +39,20 @@ class ModelFamily:
         """Return the loss of each row, (n,), for ``theta`` (p,), ``x`` (n, p) and ``y`` (n,)."""
         raise NotImplementedError(f"{type(self).__name__} must define its loss")
 
+    def losses(self, theta: Vector, x: Matrix, y: Vector) -> Vector:
+        """Return the unweighted loss of each row, (n,)."""
+        return self._array(self.loss(*self._tensors(theta, x, y)))
+
+    def losses_along(self, theta: Vector, x: Matrix, y: Vector, direction: Vector) -> Vector:
+        """Return how fast the unweighted loss of each row rises along a direction of theta, (n,).
+
+        One forward derivative of all losses at once: no gradient of a single row is formed.
+        """
+        from torch.func import jvp
+
+        at, rows, outcome, tangent = self._tensors(theta, x, y, direction)
+        return self._array(jvp(lambda free: self.loss(free, rows, outcome), (at,), (tangent,))[1])
+
     def gradient(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> Vector:
         """Return the gradient of the weighted loss, (p,)."""
         from torch.func import grad
@@ -47,11 +62,10 @@ class ModelFamily:
 
     def hvp(self, theta: Vector, x: Matrix, y: Vector, weights: Vector, direction: Vector) -> Vector:
         """Return the Hessian of the weighted loss times a direction, (p,)."""
-        import torch
         from torch.func import grad, jvp
 
         objective, at = self._objective(theta, x, y, weights)
-        tangent = torch.from_numpy(np.array(direction, dtype=float)).to(at.device)
+        (tangent,) = self._tensors(direction)
         return self._array(jvp(grad(objective), (at,), (tangent,))[1])
 
     def hessian(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> Matrix:
@@ -62,11 +76,16 @@ class ModelFamily:
         return self._array(hessian(objective)(at))
 
     def _objective(self, theta: Vector, x: Matrix, y: Vector, weights: Vector) -> "tuple[object, torch.Tensor]":
+        at, rows, outcome, weight = self._tensors(theta, x, y, weights)
+        return lambda free: (weight * self.loss(free, rows, outcome)).sum(), at
+
+    @staticmethod
+    def _tensors(*arrays: Matrix) -> "tuple[torch.Tensor, ...]":
+        """Return copies in float64, where automatic differentiation runs."""
         import torch
 
-        arrays, device = (theta, x, y, weights), torch_device()
-        at, rows, outcome, weight = (torch.from_numpy(np.array(a, dtype=float)).to(device) for a in arrays)
-        return lambda free: (weight * self.loss(free, rows, outcome)).sum(), at
+        device = torch_device()
+        return tuple(torch.from_numpy(np.array(array, dtype=float)).to(device) for array in arrays)
 
     @staticmethod
     def _array(tensor: "torch.Tensor") -> Vector:
@@ -99,6 +118,8 @@ class FittedModel:
     scale : (float, float)
         a and b of the log-odds a + b m that a margin m stands for; (0, 1) where margins are log-odds. Never chosen
         anew in a refit.
+    passes : int
+        Passes over the rows that the fit took, where a pass is what costs; else 0.
     """
 
     family: str
@@ -110,6 +131,7 @@ class FittedModel:
     iterations: int
     form: "MarginFamily | None" = field(default=None, kw_only=True)
     scale: tuple[float, float] = field(default=UNSCALED, kw_only=True)
+    passes: int = field(default=0, kw_only=True)
 
     @cached_property
     def of_margin(self) -> "MarginFamily":
@@ -125,11 +147,15 @@ class FittedModel:
         """Whether the loss is that of logistic regression, and margins are log-odds linear in the columns."""
         return self.form is None
 
-    def margin(self, x: Matrix, theta: Vector | None = None) -> Vector:
+    def margin(self, x: AnyMatrix, theta: Vector | None = None) -> Vector:
         """Return the margin of each row, (n,), at the fitted theta or at another."""
-        return self.of_margin.margin(self.theta if theta is None else theta, x)
+        at = self.theta if theta is None else theta
+        if isinstance(x, DesignMatrix):  # kept for logistic regression alone
+            margin: Vector = x @ at
+            return margin
+        return self.of_margin.margin(at, x)
 
-    def log_odds(self, x: Matrix, theta: Vector | None = None) -> Vector:
+    def log_odds(self, x: AnyMatrix, theta: Vector | None = None) -> Vector:
         """Return the log-odds of each row, (n,), at the fitted theta or at another."""
         return self.as_log_odds(self.margin(x, theta))
 

@@ -16,21 +16,38 @@ def check_fit_input(x: Matrix, y: Vector, weights: Vector, penalty: Vector) -> N
     ------
     TooFewRowsError, NonFiniteError, TooLargeError, OneClassError, FitError
     """
-    if x.ndim != 2 or y.shape != (len(x),) or weights.shape != (len(x),) or penalty.shape != (x.shape[1],):
-        raise FitError(
-            f"shapes do not match: x {x.shape}, y {y.shape}, weights {weights.shape}, penalty {penalty.shape}"
-        )
-    if not len(x) or not weights.any():
+    check_values(_largest(x), x.shape, y, weights, penalty)
+    check_outcomes(y, weights)
+
+
+def check_values(largest: Vector, shape: tuple[int, ...], y: Vector, weights: Vector, penalty: Vector) -> None:
+    """Raise what is wrong with the numbers of a fit, given the largest size of each column of x.
+
+    Raises
+    ------
+    TooFewRowsError, NonFiniteError, TooLargeError, FitError
+    """
+    if len(shape) != 2 or y.shape != shape[:1] or weights.shape != shape[:1] or penalty.shape != shape[1:]:
+        raise FitError(f"shapes do not match: x {shape}, y {y.shape}, weights {weights.shape}, penalty {penalty.shape}")
+    if not len(y) or not weights.any():
         raise TooFewRowsError("no rows to fit, or only weights of zero; check the exclusions and the weights")
-    for name, values in (("x", x), ("the outcome", y), ("the weights", weights), ("the penalty", penalty)):
+    for name, values in (("x", largest), ("the outcome", y), ("the weights", weights), ("the penalty", penalty)):
         if not _is_finite(values):
             raise NonFiniteError(f"{name} holds missing (NaN) or infinite values; fill, encode or drop them")
     if weights.min() < 0 or penalty.min() < 0:
         raise FitError("weights and penalties cannot be negative; drop a row by giving it weight 0")
-    largest = max(x.max(initial=0.0), -x.min(initial=0.0))
-    if largest > LARGEST:
-        column = int(np.abs(x).max(axis=0).argmax())
+    if largest.max(initial=0.0) > LARGEST:
+        column = int(largest.argmax())
         raise TooLargeError(f"column {column} holds values beyond {LARGEST:.0e}; check its unit, or scale it")
+
+
+def check_outcomes(y: Vector, weights: Vector) -> None:
+    """Raise if there are not two outcomes, 0 and 1, in the rows that count.
+
+    Raises
+    ------
+    OneClassError, FitError
+    """
     if not ((y == 0) | (y == 1)).all():
         raise FitError("the outcome must be 0 or 1 in every row")
     counted = y[weights > 0]
@@ -52,6 +69,14 @@ def check_start(start: Vector, columns: int) -> None:
         raise FitError(f"shapes do not match: a start {np.shape(start)} for {columns} columns")
     if not np.isfinite(start).all():
         raise NonFiniteError("the start holds missing (NaN) or infinite values; leave it out to start at zero")
+
+
+def _largest(x: Matrix) -> Vector:
+    """Return max |x_ij| of each column; NaN where it holds one."""
+    if x.ndim != 2 or not x.size:
+        return np.zeros(1)
+    largest: Vector = np.maximum(x.max(axis=0), -x.min(axis=0))
+    return largest
 
 
 def _is_finite(values: Matrix) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from clinflu.data.arrays import Matrix, Vector
+from clinflu.data.matrix import AnyMatrix, DesignMatrix
 from clinflu.model.base import FittedModel
 from clinflu.model.margin import MarginFamily
 
@@ -49,8 +50,10 @@ def curvature(p: Vector) -> Vector:
     return p * (1.0 - p)
 
 
-def weighted_gram(x: Matrix, d: Vector) -> Matrix:
+def weighted_gram(x: AnyMatrix, d: Vector) -> Matrix:
     r"""Return :math:`X^\top \mathrm{diag}(d) X` for d >= 0, in blocks of rows so that no copy of X is made."""
+    if isinstance(x, DesignMatrix):
+        return x.sandwich(d)
     gram = np.zeros((x.shape[1], x.shape[1]))
     root = np.sqrt(d)
     for start in range(0, len(x), BLOCK_ROWS):

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.linalg import cho_solve
 
 from clinflu.data.arrays import Matrix, Vector
+from clinflu.data.matrix import AnyMatrix, DesignMatrix
 from clinflu.errors import NotConvergedError, SeparationError, SingularHessianError
 from clinflu.model.base import FittedModel
 from clinflu.model.checks import check_fit_input, check_start, is_separated
@@ -21,7 +22,7 @@ ARMIJO = 1e-4
 SEPARATED_MARGIN = 30.0
 
 
-def has_arrived(step_norm: float, gradient: Vector, x: Matrix, total: float, *, stalled: bool) -> bool:
+def has_arrived(step_norm: float, gradient: Vector, x: AnyMatrix, total: float, *, stalled: bool) -> bool:
     """Whether the stopping rule is met: ``max |H^-1 g| <= 1e-10`` and ``max |g| / n <= 1e-12``.
 
     Parameters
@@ -40,11 +41,12 @@ def has_arrived(step_norm: float, gradient: Vector, x: Matrix, total: float, *, 
         return False
     left = np.abs(gradient) / max(len(x), total)
     if stalled and left.max() > GRADIENT_TOLERANCE:
-        left /= np.sqrt(np.einsum("ij,ij->j", x, x) / len(x)).clip(min=1.0)
+        squares = x.squares() if isinstance(x, DesignMatrix) else np.einsum("ij,ij->j", x, x)
+        left /= np.sqrt(squares / len(x)).clip(min=1.0)
     return bool(left.max() <= GRADIENT_TOLERANCE)
 
 
-def fit_logistic(x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: Vector | None = None) -> FittedModel:
+def fit_logistic(x: AnyMatrix, y: Vector, weights: Vector, penalty: Vector, start: Vector | None = None) -> FittedModel:
     r"""Return the minimum of :math:`\sum_i w_i l_i(\theta) + \tfrac12 \theta^\top \Lambda \theta`.
 
     Newton steps with halving until ``max |H^-1 g| <= 1e-10`` and ``max |g| / n <= 1e-12``.
@@ -66,6 +68,10 @@ def fit_logistic(x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: 
         Its kinds name the reason: no rows, one class, values missing, infinite or huge, complete separation,
         collinear columns, or no convergence.
     """
+    if isinstance(x, DesignMatrix):
+        from clinflu.model.passes import fit_in_passes
+
+        return fit_in_passes(x, y, weights, penalty, start)
     check_fit_input(x, y, weights, penalty)
     objective = _Objective(x, y, weights, penalty)
     if start is not None:

@@ -10,6 +10,7 @@ from clinflu.analysis.adversarial.image_model import ImageModel, right
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.asking import check_count, row_positions
 from clinflu.data.digits import BRIGHTEST
+from clinflu.data.matrix import whole
 from clinflu.errors import DataError
 from clinflu.influence.perturbation import perturbation_influence
 from clinflu.influence.training import TrainingRows
@@ -133,16 +134,13 @@ def attack(
     if images > len(among):
         raise DataError(f"{images} images cannot be altered where there are {len(among)} to choose from")
     order = among[np.argsort(-promise(model, chosen, allowed)[among], kind="stable")]
-    best, refits = None, 0
+    climbs: list[_Climb] = []
     for trial in range(min(effort.trials, len(order) // images)):
-        tried = _climb(model, chosen, order[trial * images : (trial + 1) * images], allowed, effort.steps)
-        refits += tried.refits
-        if best is None or tried.left < best.left:
-            best = tried
-        if best.left[0] == 0:
+        climbs.append(_climb(model, chosen, order[trial * images : (trial + 1) * images], allowed, effort.steps))
+        if climbs[-1].left[0] == 0:
             break
-    assert best is not None  # noqa: S101 there is at least one trial
-    return _verified(model, chosen, best, refits)
+    best = min(climbs, key=lambda one: one.left)
+    return _verified(model, chosen, best, sum(one.refits for one in climbs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +185,7 @@ def _left(model: ImageModel, train: TrainingRows, targets: Rows) -> tuple[int, f
 
 
 def _with(model: ImageModel, rows: Rows, pixels: Matrix) -> Matrix:
-    x = model.train.x.copy()
+    x = whole(model.train.x, "an attack").copy()
     x[rows] = model.encoded(pixels)
     return x
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from clinflu.analysis.adversarial.candidates import Candidates
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
+from clinflu.data.matrix import whole
 from clinflu.influence.leave_one_out import self_kernel
 from clinflu.influence.training import TrainingRows
 from clinflu.model.logistic import curvature, risk
@@ -62,7 +63,7 @@ class EditScreen:
         self._inverse = train.model.inverse
         self._theta = train.model.theta
         self._towards = self._inverse @ x_audited
-        self._x, self._y, self._w = train.x, train.y, train.weights
+        self._x, self._y, self._w = whole(train.x, "a search of altered records"), train.y, train.weights
         self._margin = train.x @ self._theta
         self._to_audited = train.x @ self._towards
         self._kernel = self_kernel(train)

@@ -8,6 +8,7 @@ from clinflu.analysis.explanations.explain import explain
 from clinflu.analysis.explanations.result import Explanations
 from clinflu.analysis.explanations.taught import Taught
 from clinflu.data.arrays import Matrix
+from clinflu.data.matrix import whole
 from clinflu.model.logistic import LOGISTIC
 from clinflu.model.rbf import KernelMap, fit_kernel_machine, median_gamma
 from clinflu.model.smooth_hinge import SmoothHinge
@@ -52,13 +53,16 @@ def patient_models(study: Study, plan: PatientPlan = DEFAULT_PATIENT_PLAN) -> tu
 
     Raises
     ------
+    DataError
+        The study's model is of another family.
     TrustError
         The study's fit means nothing.
     FitError
     """
+    study.require_logistic("a logistic regression beside a kernel machine")
     study.require_trust()
     train, free = study.train, study.design.has_intercept
-    rows = encoded(study, train.x)
+    rows = encoded(study, whole(train.x, "an explanation by two models"))
     logistic = Taught(LOGISTIC_NAME, LOGISTIC, study.model, rows, train.y, train.weights, has_intercept=free)
     gamma = plan.narrower * median_gamma(rows, plan.seed)
     columns = KernelMap.learn(rows, gamma, plan.landmarks, plan.seed)
@@ -88,7 +92,7 @@ def explain_patient(
     Raises
     ------
     DataError
-        No such encounter.
+        No such encounter, or the study's model is of another family.
     TrustError, FitError
     """
     number = study.row(encounter_id)

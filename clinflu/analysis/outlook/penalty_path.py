@@ -18,6 +18,7 @@ from clinflu.analysis.outlook.penalty import (
 )
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.data.asking import check_count
+from clinflu.data.matrix import whole
 from clinflu.model.logistic import risk
 from clinflu.model.metrics import metrics_at
 from clinflu.progress import Progress, silent
@@ -54,7 +55,8 @@ class PenaltyPath:
         is priced, nats; ``largest_self_influence``, nats;
         ``largest_removal_pp`` and ``largest_relabel_pp``: the largest change of any audited risk, percentage points,
         when one record is removed or given the other outcome and the **same objective is refitted**, over the records
-        that were tried; ``tried``, how many of each; ``log_loss``, ``auroc`` and ``accuracy`` (at a risk of one half)
+        that were tried; ``tried``: how many of each at least, so many as each way to foresee the strongest names;
+        ``log_loss``, ``auroc`` and ``accuracy`` (at a risk of one half)
         on the confirming rows. NaN where no ridge changes by as much.
     training, columns : int
         Of the fit.
@@ -109,7 +111,7 @@ def study_penalty_path(
     """
     study.require_logistic("a price on self-influence")
     train, design, split = study.train, study.design, study.split
-    rows = FitRows(train.x, train.y, train.weights, train.model.penalty)
+    rows = FitRows(whole(train.x, "a price on self-influence"), train.y, train.weights, train.model.penalty)
     judged = Judged(design.x[split.audited], design.x[split.confirm], design.y[split.confirm])
     return penalty_path(rows, judged, mus, label=label, verified=verified, progress=progress)
 

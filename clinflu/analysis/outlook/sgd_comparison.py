@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from clinflu.analysis.outlook.sgd import SgdPlan, SgdRun, slopes_along
+from clinflu.analysis.outlook.sgd import SgdPlan, SgdRun
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.asking import row_positions
+from clinflu.data.matrix import whole
 from clinflu.errors import DataError
 from clinflu.influence.agreement import PERCENT, Pairs, agreement, spearman
 from clinflu.model.base import FittedModel, ModelFamily
@@ -111,7 +112,7 @@ def sgd_comparison(
     train, audited = study.train, study.row(encounter_id)
     query = Query(LOGISTIC, study.design.x[audited], float(study.design.y[audited]))
     start = np.zeros(len(study.model.theta))
-    run = SgdRun(LOGISTIC, train.x, train.y, train.weights, train.model.penalty, plan, start)
+    run = SgdRun(LOGISTIC, whole(train.x, "a run of SGD"), train.y, train.weights, train.model.penalty, plan, start)
     return compare_runs(run, query, study.model, epochs, rows, progress=progress)
 
 
@@ -125,11 +126,7 @@ class Query:
 
     def loss(self, theta: Vector) -> float:
         """Return the loss at theta, nats."""
-        import torch
-
-        row, outcome = self._row
-        tensors = (torch.from_numpy(np.array(a, dtype=float)) for a in (theta, row, outcome))
-        return float(self.family.loss(*tensors)[0])
+        return float(self.family.losses(theta, *self._row)[0])
 
     def gradient(self, theta: Vector) -> Vector:
         """Return its gradient at theta, (d,)."""
@@ -191,7 +188,7 @@ def optimum_influence(run: SgdRun, query: Query, optimum: FittedModel) -> Vector
     .. math:: w_i \nabla l_i(\theta)^\top H^{-1} \nabla l_t(\theta)
     """
     pulled = optimum.solve(query.gradient(optimum.theta))
-    return run.weights * slopes_along(run.family, optimum.theta, run.x, run.y, pulled)
+    return run.weights * run.family.losses_along(optimum.theta, run.x, run.y, pulled)
 
 
 def _changes(run: SgdRun, query: Query, at_optimum: Vector, rows: Rows) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from clinflu.data.arrays import Flags, Matrix, Vector
+from clinflu.data.arrays import Flags, Matrix, Rows, Vector
+from clinflu.data.matrix import AnyMatrix, DesignMatrix
 from clinflu.data.shown import shown
 from clinflu.influence.change import Change, rows_after
 from clinflu.influence.training import TrainingRows
@@ -46,25 +47,43 @@ def silent_columns(train: TrainingRows, change: Change) -> Flags:
     return _varies(train.x, train.weights) & ~_varies(x, weights)
 
 
-def _varies(x: Matrix, weights: Vector) -> Flags:
+def _varies(x: AnyMatrix, weights: Vector) -> Flags:
     """Return which columns take more than one value in the rows that count, (p,)."""
     counts = weights > 0
+    if isinstance(x, DesignMatrix):
+        differ = x.sums(_differing, counts, fixed=(x[int(counts.argmax())],))[0]
+        return differ > 0
     varies: Flags = x.max(axis=0, where=counts[:, None], initial=-np.inf) > x.min(
         axis=0, where=counts[:, None], initial=np.inf
     )
     return varies
 
 
-def _references(study: Study, x: Matrix, weights: Vector) -> set[str]:
+def _differing(x: Matrix, counts: Flags, first: Vector) -> tuple[Rows]:
+    """Return how many of the rows that count differ from a first one in each column, (p,)."""
+    return ((x[counts] != first).sum(axis=0),)
+
+
+def _all_zero(x: Matrix, counts: Flags, columns: list[Rows]) -> tuple[Rows]:
+    """Return how many of the rows that count are zero in all columns of each variable."""
+    there = x[counts]
+    return (np.array([np.count_nonzero(~there[:, places].any(axis=1)) for places in columns]),)
+
+
+def _references(study: Study, x: AnyMatrix, weights: Vector) -> set[str]:
     """Return ``variable=level`` of the reference levels that the rows which count hold."""
     if study.encoder is None:
         return set()
-    found = set()
-    for variable, level in study.encoder.references.items():
-        places = [place for place, name in enumerate(study.design.variables) if name == variable]
-        if places and np.any(weights[(x[:, places] == 0).all(axis=1)] > 0):
-            found.add(f"{variable}={shown(study.cohort.schema.feature(variable), level)}")
-    return found
+    variables = np.array(study.design.variables)
+    columns = {name: np.flatnonzero(variables == name) for name in study.encoder.references}
+    columns = {name: places for name, places in columns.items() if len(places)}
+    counts, each = weights > 0, list(columns.values())
+    held = x.sums(_all_zero, counts, fixed=(each,)) if isinstance(x, DesignMatrix) else _all_zero(x, counts, each)
+    return {
+        f"{name}={shown(study.cohort.schema.feature(name), study.encoder.references[name])}"
+        for name, encounters in zip(columns, held[0], strict=True)
+        if encounters
+    }
 
 
 def _shown(study: Study, place: int) -> str:

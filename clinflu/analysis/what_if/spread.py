@@ -7,9 +7,12 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.influence.change import Change
+from clinflu.data.matrix import DesignMatrix, whole
+from clinflu.influence.change import Change, rows_after
+from clinflu.influence.scores import scores_product
 from clinflu.influence.training import TrainingRows
 from clinflu.model.base import FittedModel
+from clinflu.model.logistic import risk
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,17 +61,32 @@ class ChangeSpread:
 
         So split, a small change is not lost in rounding. The scores themselves, one row a patient, are not kept.
         """
-        before = self._by_patient(self.train.tangent, self.train.residual, self.train.patients)
+        if isinstance(self.train.x, DesignMatrix):
+            return self._covariance_in_passes()
+        tangent = whole(self.train.tangent, "the spread of a change")
+        before = self._by_patient(tangent, self.train.residual, self.train.patients)
         gained = self._scores_after() - before
         scores = [part - part.mean(axis=0) for part in (gained, before)]
         covariance: Matrix = _unbiased(self._patients) * np.block([[a.T @ b for b in scores] for a in scores])
         return covariance
 
+    def _covariance_in_passes(self) -> Matrix:
+        """Return the same of a logistic model, by sums over rows: rows with new values stand below the others."""
+        train, change = self.train, self.change
+        x, y, weights = rows_after(train, change)
+        edited = [] if change.x is None else [train.patients[change.rows]]
+        patients = np.concatenate([train.patients, *edited, self.added_patients])
+        before = np.append(train.residual, np.zeros(len(y) - len(train.y)))
+        gained = weights * (y - risk(x @ self.after.theta)) - before
+        pairs = ((gained, gained), (gained, before), (before, before))
+        own, cross, was = (scores_product(x, *pair, patients, self._patients) for pair in pairs)
+        return _unbiased(self._patients) * np.block([[own, cross], [cross.T, was]])
+
     def _scores_after(self) -> Matrix:
         train, change = self.train, self.change
         y, weights = train.y.copy(), train.weights.copy()
         y[change.rows], weights[change.rows] = change.y, change.weights if change.x is None else 0.0
-        scores = self._by_patient(*self._pulls(train.x, y, weights), train.patients)
+        scores = self._by_patient(*self._pulls(whole(train.x, "the spread of a change"), y, weights), train.patients)
         if change.x is not None:
             scores += self._by_patient(*self._pulls(change.x, change.y, change.weights), train.patients[change.rows])
         if change.added is not None:

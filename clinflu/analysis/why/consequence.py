@@ -15,6 +15,7 @@ from clinflu.analysis.why.measures import (
 )
 from clinflu.analysis.why.members import Sides
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.matrix import DesignMatrix
 from clinflu.influence.change import Change
 from clinflu.influence.interval import jackknife_variance
 from clinflu.influence.refit import model_after, refit_each_or_nan
@@ -104,7 +105,8 @@ def training_variances(
     weights[change.rows] = change.weights
     y, margin, family = train.y.copy(), model.margin(train.x), model.of_margin
     y[change.rows] = change.y
-    after = family.tangent(model.theta, train.x) @ model.solve(np.ascontiguousarray(slopes_after.T))
+    x = train.x if isinstance(train.x, DesignMatrix) else family.tangent(model.theta, train.x)
+    after = x @ model.solve(np.ascontiguousarray(slopes_after.T))
     after *= -(weights * family.slope(margin, y))[:, None]
     after -= (train.tangent @ train.model.solve(np.ascontiguousarray(slopes_before.T))) * train.residual[:, None]
     return np.array([jackknife_variance(one, train.patients) for one in after.T])

@@ -1,0 +1,79 @@
+"""The sparse backend: the entries that are not zero, for code sets of thousands of columns."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.matrix.base import CHUNK_ROWS, DesignMatrix
+from clinflu.data.matrix.passes import added_up, in_threads
+
+
+@dataclass(frozen=True, eq=False)
+class SparseMatrix(DesignMatrix):
+    """Rows in compressed sparse form.
+
+    Parameters
+    ----------
+    values : csr_array (n, p) float64
+        Its indices sorted, no entry twice.
+    """
+
+    values: csr_array
+    backend: ClassVar[str] = "sparse"
+
+    @classmethod
+    def of(cls, x: DesignMatrix) -> "SparseMatrix":
+        """Return another backend's matrix in this form, made a chunk of rows at a time."""
+        from scipy.sparse import vstack
+
+        starts = range(0, len(x), CHUNK_ROWS)
+        rows = (np.arange(start, min(start + CHUNK_ROWS, len(x))) for start in starts)
+        return cls(vstack([csr_array(x.rows(some)) for some in rows], format="csr"))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, p)."""
+        n, p = self.values.shape
+        return int(n), int(p)
+
+    def fill(self, out: Matrix, start: int, stop: int) -> None:
+        """Write the rows out."""
+        self.values[start:stop].toarray(out=out)
+
+    def take(self, rows: Rows) -> "SparseMatrix":
+        """Return these rows, sparse."""
+        return SparseMatrix(self.values[rows])
+
+    def rows(self, rows: Rows) -> Matrix:
+        """Return these rows dense."""
+        found: Matrix = self.values[rows].toarray()
+        return found
+
+    def largest(self) -> Vector:
+        """Return max |x_ij| of each column."""
+        found: Vector = abs(self.values).max(axis=0).toarray().ravel()
+        return found
+
+    def matvec(self, v: Matrix) -> Matrix:
+        """Return X v."""
+        found: Matrix = np.concatenate(in_threads(lambda chunk: chunk @ v, self._chunks))
+        return found
+
+    def rmatvec(self, u: Matrix) -> Matrix:
+        """Return X' u."""
+        starts = range(0, len(self), CHUNK_ROWS)
+        pairs = [(chunk, u[start : start + CHUNK_ROWS]) for start, chunk in zip(starts, self._chunks, strict=True)]
+        return added_up(in_threads(lambda pair: (pair[0].T @ pair[1],), pairs))[0]
+
+    def squares(self) -> Vector:
+        """Return the sum of squares of each column."""
+        found: Vector = np.asarray(self.values.power(2).sum(axis=0)).ravel()
+        return found
+
+    @cached_property
+    def _chunks(self) -> list[csr_array]:
+        return [self.values[start : start + CHUNK_ROWS] for start in range(0, len(self), CHUNK_ROWS)]
