@@ -2,16 +2,14 @@
 
 import base64
 import hmac
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from clinflu.errors import StoreError
+from clinflu.data.own_key import KEY_BYTES, own_key
 
-KEY_BYTES = 32
 NAME_LENGTH = 10
 NAMED_BYTES = 10  # of the digest: a whole number of 5-byte groups, more than a name needs
 GROUP_LENGTH = 16  # characters of those bytes
@@ -36,12 +34,18 @@ class Pseudonyms:
 
     @classmethod
     def of_this_user(cls) -> Self:
-        """Read this user's key, or make one that only this user can read; without a home, one for this run."""
+        """Read this user's key, or make one that only this user can read; without a home, one for this run.
+
+        Raises
+        ------
+        StoreError
+            The key is damaged.
+        """
         import platformdirs
 
         path = Path(platformdirs.user_config_dir("clinflu")) / KEY_FILE
         try:
-            return cls(_read_or_make(path))
+            return cls(own_key(path, "the key of your pseudonyms", "every encounter gets a new name"))
         except OSError:
             return cls(secrets.token_bytes(KEY_BYTES))
 
@@ -61,26 +65,3 @@ class Pseudonyms:
         digests = (hmac.digest(self.key, f"{kind}:{one}".encode(), "sha256")[:NAMED_BYTES] for one in identifiers)
         text = base64.b32encode(b"".join(digests)).decode()
         return [text[start : start + NAME_LENGTH] for start in range(0, len(text), GROUP_LENGTH)]
-
-
-def _read_or_make(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read(path)
-    key = secrets.token_bytes(KEY_BYTES)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(key)
-    return key
-
-
-def _read(path: Path) -> bytes:
-    path.chmod(0o600)
-    key = path.read_bytes()
-    if len(key) != KEY_BYTES:
-        raise StoreError(
-            f"the key of your pseudonyms ({path}) is damaged; restore it from a backup, or remove it: a new one is "
-            "made, and every encounter gets a new name"
-        )
-    return key

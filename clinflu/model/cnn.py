@@ -1,29 +1,16 @@
 """A small convolutional network for square images, twice differentiable: one flat theta, not convex."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import eigvalsh
-from scipy.optimize import minimize as quasi_newton
-from scipy.sparse.linalg import ArpackNoConvergence
 from scipy.special import softmax
 
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.errors import FitError, SingularHessianError
+from clinflu.errors import FitError
 from clinflu.model.base import ModelFamily, torch_device
-from clinflu.model.checks import check_start
 from clinflu.model.logistic import LINEAR_FROM, risk
-from clinflu.model.minimise import (
-    DAMPED_TO,
-    INDEFINITE,
-    QUASI_NEWTON_STEPS,
-    StationaryPoint,
-    minimise,
-    stationary_point,
-)
 
 if TYPE_CHECKING:
     import torch
@@ -164,10 +151,8 @@ class Cnn(ModelFamily):
         import torch
         from torch.func import grad, hessian, jacfwd
 
-        device, below = torch_device(), self._below
-        at, rows, outcome, weight = (
-            torch.from_numpy(np.array(array, dtype=float)).to(device) for array in (theta, x, y, weights)
-        )
+        below = self._below
+        at, rows, outcome, weight = self._tensors(theta, x, y, weights)
         kernels, layers, pooled = at[:below], at[below:], self._pooled(at[:below], rows)
 
         def whole(free: torch.Tensor) -> torch.Tensor:
@@ -245,52 +230,3 @@ class Cnn(ModelFamily):
     def _parts(theta: "torch.Tensor", shapes: tuple[tuple[int, ...], ...]) -> "list[torch.Tensor]":
         sizes = [int(np.prod(shape)) for shape in shapes]
         return [part.reshape(shape) for part, shape in zip(theta.split(sizes), shapes, strict=True)]
-
-
-def fit_network(
-    family: ModelFamily, x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: Vector
-) -> StationaryPoint:
-    """Return the stationary point that L-BFGS and Newton steps reach from a start, for a network of any kind.
-
-    It is that of :func:`clinflu.model.minimise.stationary_point`, judged by all its eigenvalues: units that die or
-    repeat one another give a Hessian many equal ones, at which Lanczos stops short. A saddle is damped, as there.
-
-    Parameters
-    ----------
-    family, x, y, weights, penalty, start
-        As in :func:`clinflu.model.minimise.stationary_point`.
-
-    Raises
-    ------
-    FitError
-        Also at a saddle whose damping Lanczos cannot tell.
-    """
-    problem = x, y, weights, penalty
-    check_start(start, len(penalty))
-    near = _descended(family, *problem, start)
-    try:
-        fit = minimise(family, *problem, start=near)
-    except SingularHessianError:
-        with suppress(ArpackNoConvergence):
-            return stationary_point(family, *problem, near)
-        raise FitError("the network stopped at a saddle; try another start, or raise the penalty") from None
-    values = eigvalsh(fit.hessian)
-    smallest, largest = float(values[0]), float(values[-1])
-    damping = 0.0 if smallest > INDEFINITE * largest else DAMPED_TO * largest - smallest
-    return StationaryPoint(**vars(fit), smallest_eigenvalue=smallest, damping=damping)
-
-
-def _descended(family: ModelFamily, x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: Vector) -> Vector:
-    """Return where L-BFGS leads from a start, as in :func:`stationary_point`."""
-    import torch
-
-    rows, outcome = (torch.from_numpy(np.array(array, dtype=float)) for array in (x, y))
-
-    def objective(theta: Vector) -> tuple[float, Vector]:
-        losses = family.loss(torch.from_numpy(theta), rows, outcome).numpy()
-        slope = family.gradient(theta, x, y, weights) + penalty * theta
-        return float(weights @ losses + 0.5 * penalty @ theta**2), slope
-
-    options = {"maxiter": QUASI_NEWTON_STEPS, "gtol": 1e-4, "ftol": 1e-12}
-    reached: Vector = quasi_newton(objective, start, jac=True, method="L-BFGS-B", options=options).x
-    return reached

@@ -13,7 +13,7 @@ from clinflu.model.logistic import risk
 from clinflu.model.newton import fit_logistic
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Binary logistic regression at its exact optimum, with an L2 penalty on the summed loss.
 
     Parameters

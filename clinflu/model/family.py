@@ -8,7 +8,8 @@ from clinflu.model.margin import MarginFamily
 from clinflu.model.minimise import StationaryPoint
 
 SCALED = (
-    "Its margins are no log-odds; a line fitted to them on patients left out makes them so, the same in every refit."
+    "Its margins are no log-odds; a line fitted to them on patients left out makes them so, the same in every refit "
+    "and interval."
 )
 APPROXIMATE = "Its loss has several optima: estimates hold near the one that was fitted, and refits start there."
 
@@ -38,6 +39,12 @@ def family_notes(model: FittedModel) -> tuple[str, ...]:
     if isinstance(model, StationaryPoint):
         found.append(f"It is fitted to {model.words}.")
     return (*found, *([] if model.of_margin.has_log_odds else [SCALED]))
+
+
+def options_words(family: MarginFamily) -> str:
+    """Return what a family was asked for beside its penalty, in words; empty where there is nothing to ask for."""
+    asked = ((name, value) for name, value in family.options().items() if not name.startswith("is_"))
+    return ", ".join(f"{name} {value:g}" if value == int(value) else f"{name} {value:.3g}" for name, value in asked)
 
 
 def content_of(family: MarginFamily) -> tuple[object, ...]:

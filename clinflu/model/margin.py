@@ -40,12 +40,20 @@ class MarginFamily(ModelFamily):
         """Return d3l/dm3 of each row, (n,)."""
         raise NotImplementedError(f"{type(self).__name__} must define the third derivative of its loss")
 
+    def losses(self, theta: Vector, x: Matrix, y: Vector) -> Vector:
+        """Return l(m, y) of each row, (n,)."""
+        return self.row_loss(self.margin(theta, x), y)
+
+    def losses_along(self, theta: Vector, x: Matrix, y: Vector, direction: Vector) -> Vector:
+        """Return l' J v of each row, (n,), for the direction v (d,)."""
+        return self.slope(self.margin(theta, x), y) * (self.tangent(theta, x) @ direction)
+
     def margin(self, theta: Vector, x: Matrix) -> Vector:
         """Return m of each row, (n,)."""
         margin: Vector = x @ theta
         return margin
 
-    def tangent(self, theta: Vector, x: Matrix) -> Matrix:  # noqa: ARG002
+    def tangent(self, theta: Vector, x: Matrix) -> Matrix:  # noqa: ARG002 -- of every family
         """Return J, (n, d): the slope of each margin in each entry of theta."""
         return x
 
@@ -53,7 +61,7 @@ class MarginFamily(ModelFamily):
         """Return the slope of each margin in each column of x, (n, p)."""
         return np.broadcast_to(theta, x.shape)
 
-    def tangent_slopes(self, theta: Vector, x: Matrix, direction: Vector) -> Matrix:  # noqa: ARG002
+    def tangent_slopes(self, theta: Vector, x: Matrix, direction: Vector) -> Matrix:  # noqa: ARG002 -- of every family
         """Return the slope of J v of each row in each column of x, (n, p), for the direction v (d,)."""
         return np.broadcast_to(direction, x.shape)
 
@@ -68,7 +76,7 @@ class MarginFamily(ModelFamily):
             strengths[0] = 0.0
         return strengths
 
-    def learned(self, x: Matrix) -> Self:  # noqa: ARG002
+    def learned(self, x: Matrix) -> Self:  # noqa: ARG002 -- of every family
         """Return the family with what it takes from the training rows, (n, p), once and for every refit."""
         return self
 
@@ -81,7 +89,7 @@ class MarginFamily(ModelFamily):
         return {}
 
     @classmethod
-    def restored(cls, options: dict[str, float], arrays: dict[str, Matrix]) -> Self:  # noqa: ARG003
+    def restored(cls, options: dict[str, float], arrays: dict[str, Matrix]) -> Self:  # noqa: ARG003 -- of every family
         """Return the family that gave these options and arrays."""
         return cls(**options)
 

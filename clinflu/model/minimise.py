@@ -9,18 +9,18 @@ from typing import Self
 import numpy as np
 from scipy.linalg import cho_solve, eigvalsh
 from scipy.optimize import minimize as quasi_newton
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.errors import FitError, NonFiniteError, NotConvergedError, SingularHessianError
 from clinflu.model.base import FittedModel, ModelFamily
 from clinflu.model.checks import check_fit_input, check_start
 from clinflu.model.cholesky import factor
-from clinflu.model.margin import MarginFamily
 from clinflu.model.newton import ARMIJO, MAX_HALVINGS, MAX_ITERATIONS, has_arrived
 
 LARGEST_EXPLICIT = 8_000  # a Hessian of so many columns takes 0.5 GB
 LARGEST_DECOMPOSED = 2_000
+LANCZOS_RESTARTS = 100
 FIRST_SHIFT = 1e-8
 INDEFINITE = 1e-8
 DAMPED_TO = 1e-3
@@ -120,6 +120,36 @@ def minimise_along(path: Iterable[ModelFamily], x: Matrix, y: Vector, weights: V
     return model
 
 
+def minimise_again(family: ModelFamily, x: Matrix, y: Vector, weights: Vector, fit: FittedModel) -> FittedModel:
+    """Return the fit to nearly the same rows, from where a fit stands.
+
+    Where no Newton steps lead on from there, a convex family is fitted from cold, along its ``path`` where it has one;
+    of another the point is looked for that is next to where the fit stands, never one far from it.
+
+    Parameters
+    ----------
+    family, x, y, weights
+        As in :func:`minimise`.
+    fit : FittedModel
+        Its penalty stays.
+
+    Raises
+    ------
+    FitError
+    """
+    rows = x, y, weights, fit.penalty
+    with suppress(NotConvergedError, SingularHessianError):
+        return minimise(family, *rows, fit.theta)
+    if isinstance(fit, StationaryPoint):
+        return stationary_point(family, *rows, fit.theta)
+    return minimise_along(path_of(family), *rows)
+
+
+def path_of(family: ModelFamily) -> tuple[ModelFamily, ...]:
+    """Return the families to fit one after the other to reach one from cold: its ``path``, or itself alone."""
+    return family.path() if hasattr(family, "path") else (family,)
+
+
 def stationary_point(
     family: ModelFamily, x: Matrix, y: Vector, weights: Vector, penalty: Vector, start: Vector
 ) -> StationaryPoint:
@@ -189,15 +219,8 @@ class _Objective:
         check_fit_input(self.x, (self.y > lowest).astype(float), self.weights, np.zeros(self.x.shape[1]))
 
     def value(self, theta: Vector) -> float:
-        return float(self.weights @ self._losses(theta) + 0.5 * self.penalty @ theta**2)
-
-    def _losses(self, theta: Vector) -> Vector:
-        if isinstance(self.family, MarginFamily):
-            return self.family.row_loss(self.family.margin(theta, self.x), self.y)
-        import torch
-
-        losses: Vector = self.family.loss(*map(torch.from_numpy, map(np.array, (theta, self.x, self.y)))).numpy()
-        return losses
+        losses = self.family.losses(theta, self.x, self.y)
+        return float(self.weights @ losses + 0.5 * self.penalty @ theta**2)
 
     def gradient(self, theta: Vector) -> Vector:
         return self.family.gradient(theta, self.x, self.y, self.weights) + self.penalty * theta
@@ -248,11 +271,17 @@ def _halve_until_lower(objective: _Objective, theta: Vector, step: Vector, slope
 def _extreme_eigenvalues(hessian: Matrix) -> tuple[float, float]:
     """Return the smallest and the largest eigenvalue: by Lanczos where H is so large that all would take minutes.
 
-    Lanczos does not converge where the smallest lie close together, as those of units that do the same.
+    Lanczos stops short where the smallest lie close together, as those of units that died or do the same; then all
+    are computed after all.
     """
-    if len(hessian) <= LARGEST_DECOMPOSED:
-        values = eigvalsh(hessian, check_finite=False)
-        return float(values[0]), float(values[-1])
+    if len(hessian) > LARGEST_DECOMPOSED:
+        with suppress(ArpackNoConvergence):
+            return _end_by_lanczos(hessian, "SA"), _end_by_lanczos(hessian, "LA")
+    values = eigvalsh(hessian, check_finite=False)
+    return float(values[0]), float(values[-1])
+
+
+def _end_by_lanczos(hessian: Matrix, end: str) -> float:
     begin = np.random.default_rng(0).normal(size=len(hessian))
-    smallest, largest = (eigsh(hessian, k=1, which=end, v0=begin, return_eigenvectors=False)[0] for end in ("SA", "LA"))
-    return float(smallest), float(largest)
+    (value,) = eigsh(hessian, k=1, which=end, v0=begin, maxiter=LANCZOS_RESTARTS, return_eigenvectors=False)
+    return float(value)

@@ -50,7 +50,7 @@ class Mlp(MarginFamily):
         inner = rng.normal(size=self.hidden * columns) / np.sqrt(columns)
         return np.concatenate([inner, rng.normal(size=self.hidden) / np.sqrt(self.hidden), [0.0]])
 
-    def penalties(self, columns: int, penalty: float, *, has_intercept: bool) -> Vector:  # noqa: ARG002
+    def penalties(self, columns: int, penalty: float, *, has_intercept: bool) -> Vector:  # noqa: ARG002 -- of every family
         """Return the penalty of each entry of theta, (d,): the same for all but b, which is free."""
         strengths = np.full(self.parameters(columns), float(penalty))
         strengths[-1] = 0.0

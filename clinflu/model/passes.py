@@ -81,10 +81,18 @@ class _Rows:
 
     def terms(self, theta: Vector) -> Terms:
         """Pass over the rows once."""
-        value, gradient, hessian = self.x.sums(newton_terms, self.y, self.weights, fixed=(theta,))
+        value, gradient, hessian = self._of_loss(theta)
         hessian[np.diag_indices_from(hessian)] += self.penalty
         whole = float(value[0] + 0.5 * self.penalty @ theta**2)
         return Terms(theta, whole, gradient + self.penalty * theta, hessian)
+
+    def _of_loss(self, theta: Vector) -> Parts:
+        if self.x.in_blocks:
+            return self.x.sums(newton_terms, self.y, self.weights, fixed=(theta,))
+        margin = self.x @ theta
+        p = risk(margin)
+        value = np.atleast_1d(self.weights @ row_loss(margin, self.y))
+        return value, (self.weights * (p - self.y)) @ self.x, self.x.sandwich(self.weights * curvature(p))
 
     def has_arrived(self, step_norm: float, gradient: Vector, *, stalled: bool) -> bool:
         """As :func:`clinflu.model.newton.has_arrived`."""
@@ -108,8 +116,12 @@ def _on_a_sample(x: DesignMatrix, y: Vector, weights: Vector, penalty: Vector) -
     """Return the optimum on some of the rows, or zero where these have none."""
     chosen = np.sort(np.random.default_rng(SAMPLE_SEED).permutation(len(x))[:SAMPLE_ROWS])
     share = len(chosen) / len(x)
+    some = y[chosen], weights[chosen], penalty * share
     with suppress(FitError):
-        return fit_logistic(x.rows(chosen), y[chosen], weights[chosen], penalty * share).theta
+        if x.in_blocks:
+            return fit_logistic(x.rows(chosen), *some).theta
+        check_outcomes(*some[:2])
+        return _descend(_Rows(x.take(chosen), *some), np.zeros(x.shape[1]), silent).theta
     return np.zeros(x.shape[1])
 
 

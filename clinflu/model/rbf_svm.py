@@ -43,7 +43,7 @@ class RbfSvm(MarginFamily):
         """Return the family with the kernel of these training rows, (n, p); column 0 is the intercept."""
         return replace(self, columns=KernelMap.learn(x[:, 1:], landmarks=self.landmarks))
 
-    def parameters(self, columns: int) -> int:  # noqa: ARG002
+    def parameters(self, columns: int) -> int:  # noqa: ARG002 -- of every family
         """Return the length of theta: one, and one for each column of the kernel."""
         return 1 + int(self._map.basis.shape[1])
 
@@ -57,7 +57,7 @@ class RbfSvm(MarginFamily):
         margin: Vector = self._columns_of(x) @ theta
         return margin
 
-    def tangent(self, theta: Vector, x: Matrix) -> Matrix:  # noqa: ARG002
+    def tangent(self, theta: Vector, x: Matrix) -> Matrix:  # noqa: ARG002 -- of every family
         """Return 1 and the columns of the kernel, (n, d)."""
         return self._columns_of(x)
 
@@ -65,7 +65,7 @@ class RbfSvm(MarginFamily):
         """Return the slope of f in each column; 0 in the intercept."""
         return self._back(x, theta)
 
-    def tangent_slopes(self, theta: Vector, x: Matrix, direction: Vector) -> Matrix:  # noqa: ARG002
+    def tangent_slopes(self, theta: Vector, x: Matrix, direction: Vector) -> Matrix:  # noqa: ARG002 -- of every family
         """Return the slope of J v in each column."""
         return self._back(x, direction)
 

@@ -2,24 +2,19 @@
 
 import hmac
 import os
-import secrets
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from clinflu.data.digest import digest
+from clinflu.data.own_key import own_key
 from clinflu.errors import StoreError
-from clinflu.verdicts.private import OWNER_ONLY_FILE, is_there, make_folder, own_folder
+from clinflu.verdicts.private import OWNER_ONLY_FILE, is_there, own_folder
 
-KEY_BYTES = 32
 NAME_LENGTH = 16
 KEY_FILE, WITNESS_FILE = "verdicts.key", "verdicts.seen"
-DAMAGED = (
-    "is damaged; restore it from a backup, or move it away: a new one is made, and earlier events can no longer be "
-    "proven to be yours"
-)
+LOST = "earlier events can no longer be proven to be yours"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,15 +44,10 @@ class SigningKey:
         """
         path = _folder() / KEY_FILE
         try:
-            make_folder(path.parent)
-            if not is_there(path):
-                _make(path)
-            key = path.read_bytes()
+            is_there(path)
+            return cls(own_key(path, "the key that signs your verdicts", LOST))
         except OSError:
             return None
-        if len(key) != KEY_BYTES:
-            raise StoreError(f"the key that signs your verdicts ({path}) {DAMAGED}")
-        return cls(key)
 
     @property
     def name(self) -> str:
@@ -68,9 +58,9 @@ class SigningKey:
         """Return the signature of a link of the chain."""
         return hmac.new(self.key, link.encode(), "sha256").hexdigest()
 
-    def has_signed(self, link: str, signature: str) -> bool:
-        """Whether this key made a signature."""
-        return hmac.compare_digest(self.sign(link).encode(), signature.encode())
+    def has_signed(self, link: str, signature: object) -> bool:
+        """Whether this key made a signature; what was stored in its place need not be a text."""
+        return isinstance(signature, str) and hmac.compare_digest(self.sign(link).encode(), signature.encode())
 
 
 class Witness:
@@ -118,17 +108,3 @@ def _folder() -> Path:
     import platformdirs
 
     return own_folder(platformdirs.user_state_dir("clinflu"))
-
-
-def _make(path: Path) -> None:
-    """Make the key under another name first: it is there whole or not at all, and only one of two at once counts."""
-    descriptor, place = tempfile.mkstemp(prefix=".clinflu-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(secrets.token_bytes(KEY_BYTES))
-            stream.flush()
-            os.fsync(stream.fileno())
-        with suppress(FileExistsError):
-            os.link(place, path)
-    finally:
-        Path(place).unlink()

@@ -225,7 +225,7 @@ class PostgresqlPlace:
 
     @staticmethod
     def _of(connection: sa.Connection) -> Transaction:
-        return Transaction(connection, tables(PREFIX), f"SELECT max(number) FROM {PREFIX}event")  # noqa: S608
+        return Transaction(connection, tables(PREFIX), f"SELECT max(number) FROM {PREFIX}event")  # noqa: S608 -- a name of ours
 
     @contextmanager
     def _saying_what_to_do(self) -> Iterator[None]:

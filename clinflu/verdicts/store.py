@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 STORE_FILE = "verdicts.sqlite"
 VARIABLE = "CLINFLU_VERDICTS"
 WAIT_S = 10.0
-DAMAGED = "is damaged or not clinflu's; restore it from a backup, or move it away: a new one is begun"
 
 
 def new_session() -> str:
@@ -162,13 +161,8 @@ class VerdictStore:
             return self._events(transaction, audit) if transaction else []
 
     @contextmanager
-    def _writing(self) -> "Iterator[Transaction]":
-        with self._place.writing() as transaction:
-            yield transaction
-
-    @contextmanager
     def _adding(self) -> "Iterator[Transaction]":
-        with self._writing() as transaction:
+        with self._place.writing() as transaction:
             _seal_what_was_found(transaction)
             yield transaction
 
@@ -178,6 +172,8 @@ class VerdictStore:
         events = [event for row in rows if (event := event_of(row))]
         digests = {event.number: str(event.values[-1]) for event in events}
         if list(digests) != list(range(1, transaction.counted + 1)) or broken_links(digests, _seals(transaction)):
+            from clinflu.verdicts.places import DAMAGED
+
             raise StoreError(f"the store of verdicts ({self._place.name}) {DAMAGED}")
         return [event for event in events if event.audit == audit]
 

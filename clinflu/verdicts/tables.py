@@ -50,7 +50,7 @@ def _checks(column: str) -> list[sa.CheckConstraint]:
 def _only_after(table: str) -> str:
     """Return what refuses INSERT OR REPLACE, which would remove an event without a word."""
     return (
-        f"CREATE TRIGGER {table}_in_order BEFORE INSERT ON {table} "  # noqa: S608 a name of ours
+        f"CREATE TRIGGER {table}_in_order BEFORE INSERT ON {table} "  # noqa: S608 -- a name of ours
         f"WHEN NEW.number <= (SELECT coalesce(max(number), 0) FROM {table}) "
         f"BEGIN SELECT RAISE(ABORT, '{IN_ORDER}'); END"
     )
@@ -107,6 +107,6 @@ def postgresql_guards(tables: Tables) -> tuple[str, ...]:
 
 _FUNCTION = "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS $$"
 _NEXT = (
-    "BEGIN IF NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM {}) THEN "  # noqa: S608 a name of ours
+    "BEGIN IF NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM {}) THEN "  # noqa: S608 -- a name of ours
     f"RAISE EXCEPTION '{IN_ORDER}'; END IF; RETURN NEW; END $$"
 )

@@ -98,7 +98,7 @@ class Verdict:
         return self.author, self.subject, self.encounter, self.about
 
 
-def verdict(  # noqa: PLR0913 the parts of a verdict
+def verdict(  # noqa: PLR0913 -- the parts of a verdict
     subject: Subject,
     encounter: str,
     says: str,

@@ -47,7 +47,8 @@ class Verification:
     own : int
         Signed with this user's key.
     others : int
-        Signed with other keys, which only their owners can prove: a team's.
+        Signed with other keys, which only their owners can prove: a team's. A signature in this user's name that this
+        user's key did not make counts as nobody's.
     unsigned : int
         In the chain, but added where there was no key.
     found : int
@@ -125,12 +126,21 @@ def verified(
             what = FOUND_LATER
         signed_before = signed_before or (found is not None and found.how != FOUND)
         problems += [Problem(number, what)] if what else []
-    signers = [one.signer for one in sealed.values() if one.how != FOUND]
-    own = sum(key is not None and one == key.name for one in signers)
-    unsigned = sum(not one for one in signers)
-    found_before = sum(one.how == FOUND for one in sealed.values())
-    others = len(signers) - own - unsigned
-    return Verification(len(rows), own, others, unsigned, found_before, waiting, tuple(problems))
+    added = [one for one in sealed.values() if one.how != FOUND]
+    own = sum(_is_own(one, key) for one in added)
+    unsigned = sum(not one.signer for one in added)
+    others = sum(bool(one.signer) and not _claims(one, key) for one in added)
+    return Verification(len(rows), own, others, unsigned, len(sealed) - len(added), waiting, tuple(problems))
+
+
+def _claims(found: Seal, key: SigningKey | None) -> bool:
+    """Whether a seal says that this user's key signed it."""
+    return key is not None and found.signer == key.name
+
+
+def _is_own(found: Seal, key: SigningKey | None) -> bool:
+    """Whether this user's key did sign it."""
+    return key is not None and found.signer == key.name and key.has_signed(found.link, found.signature)
 
 
 def _number(row: Row, place: int) -> int:
@@ -152,7 +162,6 @@ def _wrong(
     before = sealed[number - 1].link if number - 1 in sealed else BEGINNING
     if not found.fits(str(row[-1]), before):
         return OUT_OF_PLACE
-    claims = key is not None and found.signer == key.name
-    if claims and key is not None and not key.has_signed(found.link, found.signature):
+    if _claims(found, key) and not _is_own(found, key):
         return FORGED
     return OTHERWISE if seen.get(number, set()) - {found.link} else ""

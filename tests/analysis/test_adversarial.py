@@ -18,6 +18,7 @@ from clinflu.analysis.adversarial import (
     over_epsilon,
     over_records,
     over_rows,
+    plausible_values,
     record_campaign,
     refitted_strength,
     rewritten_together,
@@ -224,6 +225,10 @@ def test_what_makes_no_sense_ends_in_one_line(model):
         ImageModel.of_digits(5_000)
     with pytest.raises(DataError, match="two kinds"):
         ImageModel.of_digits(50, large=())
+    with pytest.raises(DataError, match="one right prediction or more"):
+        campaign(model, [], ONE_LEVEL)
+    with pytest.raises(DataError, match="the number of predictions"):
+        model.some_right(-1)
 
 
 def test_records_move_less_where_more_of_them_teach(small_cohort):
@@ -268,3 +273,15 @@ def test_several_records_together_move_a_risk_further_toward_the_threshold(small
     assert 0 < moved[0] < moved[1]
     crossed = (table["risk_after"] >= study.threshold) != (table["risk_before"] >= study.threshold)
     np.testing.assert_array_equal(table["turned"], crossed)
+
+
+def test_records_that_nothing_may_be_changed_of_stay_as_they_are(small_cohort):
+    study = smaller_study(small_cohort, 200)
+    row = right_decisions(study, 1)
+    fixed = plausible_values(study, immutable=study.cohort.schema.feature_names)
+    (line,) = rewritten_together(study, row, (2,), candidates=fixed).itertuples()
+    assert (line.records, line.turned) == (0, False)
+    assert line.risk_after == pytest.approx(line.risk_before, rel=1e-12)
+    for counts, message in (((0, 1), "the number of records rewritten"), ((), "at least one number")):
+        with pytest.raises(DataError, match=message):
+            rewritten_together(study, row, counts)

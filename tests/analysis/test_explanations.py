@@ -12,9 +12,10 @@ from clinflu.analysis.explanations.explain import most
 from clinflu.analysis.explanations.families import SAME
 from clinflu.analysis.explanations.images import hardest_right
 from clinflu.data.digits import Digits
-from clinflu.errors import DataError
+from clinflu.errors import DataError, NotConvergedError
 from clinflu.influence.removal import loss_change, removal_effect
 from clinflu.model.minimise import StationaryPoint, minimise
+from clinflu.study import Study
 
 PLAN = ex.ImagePlan(channels=2, hidden=4)
 
@@ -267,6 +268,22 @@ def test_a_patient_is_explained_by_both_models(small_study):
     assert found.simulated
     assert encounter not in repr(found)
     assert set(found.to_frame().index) <= set(small_study.train_ids)
+
+
+def test_a_study_of_another_family_is_refused(small_cohort):
+    with pytest.raises(DataError, match="logistic models alone"):
+        ex.patient_models(Study.fit(small_cohort, family="smooth_hinge"))
+
+
+def test_a_network_is_refitted_next_to_where_it_stands_however_newton_fares(few, monkeypatch):
+    model, row, y = ex.network(few, PLAN), few.pixels[few.test[2]], float(few.labels[few.test[2]])
+    expected = ex.removal_refits(model, row, y, np.array([4]))
+
+    def no_step(*_, **__):
+        raise NotConvergedError("no step lowers the loss any more")
+
+    monkeypatch.setattr("clinflu.model.minimise.minimise", no_step)
+    np.testing.assert_allclose(ex.removal_refits(model, row, y, np.array([4])), expected, rtol=1e-5, atol=1e-9)
 
 
 def test_a_patients_refits_are_those_of_the_study(small_study):

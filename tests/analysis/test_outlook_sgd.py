@@ -7,7 +7,6 @@ import pytest
 
 from clinflu.analysis.mistakes import mistakes
 from clinflu.analysis.outlook import Query, SgdPlan, SgdRun, compare_runs, optimum_of, sgd_comparison
-from clinflu.analysis.outlook.sgd import slopes_along
 from clinflu.analysis.outlook.sgd_comparison import optimum_influence
 from clinflu.errors import DataError, NotConvergedError
 from clinflu.influence.removal import loss_change, removal_effect
@@ -110,7 +109,7 @@ def test_one_step_from_the_start_is_exact_for_tracin_and_the_run(rows):
     x, y, weights = rows
     run = SgdRun(LOGISTIC, x, y, weights, np.zeros(4), SgdPlan(1, N, 1e-3), np.zeros(4))
     query = QUERY.gradient(run.theta)
-    own = 1e-3 / N * weights * slopes_along(LOGISTIC, np.zeros(4), x, y, query)
+    own = 1e-3 / N * weights * LOGISTIC.losses_along(np.zeros(4), x, y, query)
     np.testing.assert_allclose(run.influence(query), own, rtol=1e-12)
 
 

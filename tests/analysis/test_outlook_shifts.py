@@ -88,6 +88,7 @@ def test_the_mix_that_is_there_changes_nothing(small_study):
     effects = shift_effects(small_study, "ward", mix=mix)
     for move in effects.shifts[-1].moves.values():
         np.testing.assert_allclose(move, 0, atol=1e-9)
+    assert effects.words[-1] == "With another mix nothing changes: training holds just these shares already."
 
 
 def test_a_mix_leaves_out_what_training_never_saw(small_study):

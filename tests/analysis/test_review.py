@@ -168,6 +168,17 @@ def test_each_wrong_label_mends_in_its_own_way(small_study):
     assert weights.tolist() == [1, 1, 1, 0, 1, 0]
 
 
+def test_a_label_that_cannot_be_mended_is_refused_without_naming_anybody(small_study):
+    audited = str(small_study.design.encounter_ids[small_study.split.audited[0]])
+    for wrong, message in (
+        ({audited: "died"}, "encounters that taught the model"),
+        ({str(small_study.train_ids[0]): "correct"}, "one of: planned"),
+    ):
+        with pytest.raises(DataError, match=message) as caught:
+            gain(small_study, wrong)
+        assert not set(wrong) & set(str(caught.value).split())
+
+
 def test_verdicts_of_several_reviewers_become_one_decision(small_study, store):
     ids = [str(one) for one in small_study.train_ids[small_study.train.y == 1][:5]]
     said = [

@@ -47,6 +47,7 @@ from clinflu.model.logistic import LOGISTIC, risk
 from clinflu.model.mlp import Mlp
 from clinflu.model.smooth_hinge import SmoothHinge, hinge
 from clinflu.model.softmax import Softmax
+from clinflu.study import Study
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 
@@ -310,6 +311,11 @@ def test_a_study_is_asked_about_as_it_is(small_study):
     losses = [one.at(row).loss_at(one.theta) for row in range(len(one.test.x))]
     assert one.test_row == int(np.argmax(losses))
     assert one.test_gradient == pytest.approx((risk(one.audited.x @ one.theta) - one.audited.y) @ one.audited.x)
+
+
+def test_a_study_of_another_family_is_refused(small_cohort):
+    with pytest.raises(DataError, match="logistic models alone"):
+        study_problem("study", Study.fit(small_cohort, family="smooth_hinge"))
 
 
 def test_what_does_not_fit_is_named():

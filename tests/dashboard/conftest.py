@@ -199,6 +199,32 @@ def panels(dashboard):
     return {type(panel).__name__: panel for panel in dashboard.panels}
 
 
+class Later:
+    """Jobs that wait until the test runs them, as a loop would."""
+
+    def __init__(self):
+        self.waiting = {}
+
+    def start(self, name, compute, ended, told):
+        told(0, 0)
+        self.waiting[name] = compute, ended
+
+    def stop(self, name):
+        self.waiting.pop(name, None)
+
+    def run(self, name):
+        compute, ended = self.waiting.pop(name)
+        ended(compute(lambda *_: None), None)
+
+
+@pytest.fixture
+def later(monkeypatch, state_of, audit):
+    """A session whose work waits, and its panels."""
+    monkeypatch.setattr("clinflu.dashboard.answers.Jobs", Later)
+    state = state_of(audit)
+    return state, {type(panel).__name__: panel for panel in build(state).panels}
+
+
 @pytest.fixture
 def send():
     """What the browser does: a message to a block."""

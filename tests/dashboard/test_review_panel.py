@@ -133,7 +133,7 @@ def test_what_another_reviewer_said_meanwhile_is_seen_and_can_contradict(panel, 
     VerdictStore(store._where).give(audit.study.fingerprint, "other", other)
     send(panel, "open")
     text = read(panel).text
-    assert "contradict each other on 1 records" in text
+    assert "contradict each other on 1 record:" in text
     assert "No label was mended yet" in text
     assert read(panel).tables["Reviewed so far"][0][2].endswith("and 1 other, who contradict each other")
     assert analyst.screen.said_by_others == (other,)

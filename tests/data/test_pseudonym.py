@@ -3,8 +3,12 @@
 import base64
 import hashlib
 import hmac
+import secrets
+
+import pytest
 
 from clinflu.data.pseudonym import Pseudonyms
+from clinflu.errors import StoreError
 
 NAMES = Pseudonyms(b"k" * 32)
 IDS = ("1742", "", "0", "é", "x" * 500, "SIM-3")
@@ -34,3 +38,28 @@ def test_another_key_gives_other_names():
 
 def test_the_key_is_in_no_text():
     assert "kk" not in repr(NAMES)
+
+
+def test_of_two_programs_that_make_a_key_at_once_only_one_counts(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    key = tmp_path / "clinflu" / "pseudonym.key"
+
+    def overtaken(count):
+        assert not key.exists()  # who reads now would find a key that is cut off
+        key.write_bytes(b"o" * count)
+        return b"k" * count
+
+    monkeypatch.setattr(secrets, "token_bytes", overtaken)
+    assert Pseudonyms.of_this_user() == Pseudonyms(b"o" * 32)
+    assert [one.name for one in key.parent.iterdir()] == [key.name]
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_key_is_told_and_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    key = tmp_path / "clinflu" / "pseudonym.key"
+    key.parent.mkdir()
+    key.write_bytes(b"short")
+    with pytest.raises(StoreError, match=r"the key of your pseudonyms .* is damaged; restore it"):
+        Pseudonyms.of_this_user()
+    assert key.read_bytes() == b"short"

@@ -48,6 +48,19 @@ def test_closed_forms_agree_with_automatic_differentiation(family, at):
         np.testing.assert_allclose(closed, automatic, rtol=1e-10, atol=1e-10 * np.abs(automatic).max(), err_msg=name)
 
 
+def test_the_losses_and_their_slopes_agree_with_automatic_differentiation(family, at):
+    theta, x, y, weights = at
+    direction = np.random.default_rng(1).normal(size=len(theta))
+    for name, extra in (("losses", ()), ("losses_along", (direction,))):
+        closed, automatic = (
+            getattr(family, name)(theta, x, y, *extra),
+            getattr(ModelFamily, name)(family, theta, x, y, *extra),
+        )
+        np.testing.assert_allclose(closed, automatic, rtol=1e-9, atol=1e-10 * np.abs(automatic).max(), err_msg=name)
+    along = family.losses_along(theta, x, y, direction)
+    assert weights @ along == pytest.approx(family.gradient(theta, x, y, weights) @ direction, rel=1e-9)
+
+
 def test_the_gradient_agrees_with_finite_differences(family, at):
     theta, *data = at
     expected = central(lambda free: objective(family, free, *data), theta)

@@ -143,6 +143,7 @@ def test_each_seal_holds_the_event_and_the_seal_before(path):
         (("DELETE FROM event WHERE number = 2",), [2]),
         (("DELETE FROM event WHERE number = 2", "DELETE FROM seal WHERE number = 2"), [2, 3]),
         (("UPDATE seal SET signature = 'f' WHERE number = 4",), [4]),
+        (("UPDATE seal SET signature = x'66' WHERE number = 4",), [4]),
         (("DELETE FROM seal WHERE number = 5",), [5]),
         (("UPDATE event SET number = 9 WHERE number = 1", "UPDATE event SET number = 1 WHERE number = 2",
           "UPDATE event SET number = 2 WHERE number = 9"), [1, 2]),
@@ -210,8 +211,10 @@ def test_a_signature_in_the_name_of_the_user_is_found(full, path, monkeypatch):
 
     rewrite(path, Forger(b"x" * 32))
     monkeypatch.setattr(Witness, "seen", lambda _: {})
-    assert numbers(full.verify()) == [1, 2, 3, 4, 5]
-    assert "signature that your key did not make" in full.verify().words
+    found = full.verify()
+    assert numbers(found) == [1, 2, 3, 4, 5]
+    assert "signature that your key did not make" in found.words
+    assert (found.own, found.others) == (0, 0)
 
 
 @pytest.mark.parametrize(

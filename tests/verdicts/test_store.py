@@ -40,7 +40,7 @@ DIES_HALF_WAY = """
 import os, signal, sys
 from clinflu.verdicts import VerdictStore, verdict
 from clinflu.verdicts.store import _add
-with VerdictStore(sys.argv[1])._writing() as connection:
+with VerdictStore(sys.argv[1])._place.writing() as connection:
     connection.execute("PRAGMA cache_size = 1")
     for k in range(60):
         _add(connection, "a" * 64, "s", "given", verdict("record", "E-K3QX7A2M5T", "died", author="B", note="x" * 2000))
@@ -257,7 +257,7 @@ def test_a_process_killed_within_a_transaction_leaves_nothing_of_it(store, path)
 def test_store_and_journal_are_for_their_owner_alone_whatever_the_umask(store, path):
     before = os.umask(0)
     try:
-        with store._writing():
+        with store._place.writing():
             modes = {place.name: stat.S_IMODE(place.stat().st_mode) for place in path.parent.iterdir()}
     finally:
         os.umask(before)

@@ -10,6 +10,7 @@ from statsmodels.stats.proportion import proportion_confint
 from clinflu.analysis.adversarial.allowed import GreyLevels
 from clinflu.analysis.adversarial.attack import DEFAULT_EFFORT, Attack, Effort, attack
 from clinflu.analysis.adversarial.image_model import ImageModel
+from clinflu.errors import DataError
 from clinflu.progress import Progress, silent
 
 
@@ -102,8 +103,16 @@ def campaign(
     effort: Effort = DEFAULT_EFFORT,
     progress: Progress = silent,
 ) -> Campaign:
-    """Attack each of some right predictions on its own; see :func:`clinflu.analysis.adversarial.attack.attack`."""
+    """Attack each of some right predictions on its own; see :func:`clinflu.analysis.adversarial.attack.attack`.
+
+    Raises
+    ------
+    DataError
+        There are no predictions to attack, or one of them is wrong already.
+    """
     chosen = [int(one) for one in targets]
+    if not chosen:
+        raise DataError("a campaign attacks one right prediction or more; give some of model.some_right(...)")
     attacks = []
     for done, target in enumerate(chosen, start=1):
         attacks.append(attack(model, [target], allowed=allowed, images=images, effort=effort))
@@ -143,7 +152,7 @@ class FlipCurve:
         )
 
 
-def over_epsilon(  # noqa: PLR0913 the plan of one experiment
+def over_epsilon(  # noqa: PLR0913 -- the plan of one experiment, each part with a default
     model: ImageModel,
     epsilons: Iterable[float],
     images: Iterable[int] = (1,),

@@ -27,7 +27,7 @@ class Pixels:
         """Return the pixels."""
         return rows
 
-    def pull(self, rows: Matrix, at_columns: Matrix) -> Matrix:  # noqa: ARG002
+    def pull(self, rows: Matrix, at_columns: Matrix) -> Matrix:  # noqa: ARG002 -- of every ColumnMap
         """Return the slopes."""
         return at_columns
 

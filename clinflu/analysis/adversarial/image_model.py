@@ -150,6 +150,7 @@ class ImageModel:
 
     def some_right(self, count: int, seed: int = 0) -> Rows:
         """Return so many right test predictions, drawn at random from all of them, or all if there are fewer."""
+        count = check_count(count, "the number of predictions", least=1)
         found = np.flatnonzero(self.is_right)
         if count >= len(found):
             return found

@@ -9,6 +9,8 @@ from clinflu.analysis.adversarial.candidates import Candidates, plausible_values
 from clinflu.analysis.adversarial.rewriting import Rewriting, rewrite
 from clinflu.analysis.adversarial.screen import EditScreen
 from clinflu.data.arrays import Rows, Vector
+from clinflu.data.asking import check_count
+from clinflu.errors import DataError
 from clinflu.influence.refit import Change, rows_after
 from clinflu.model.logistic import risk_at
 from clinflu.model.newton import fit_logistic
@@ -38,7 +40,7 @@ def rewritten_together(
     rows : (t,) int
         Audited encounters, by row of the cohort.
     counts : iterable of int
-        How many records are rewritten.
+        How many records are rewritten, 1 or more; fewer where not so many move the prediction.
     candidates : Candidates, optional
         By default :func:`plausible_values`.
     progress : Progress
@@ -48,9 +50,17 @@ def rewritten_together(
     DataFrame
         One row for each prediction and count: ``encounter_id``, ``records``, ``risk_before``, ``risk_after``, shares of
         1, and ``turned``: whether the decision at the threshold is another.
+
+    Raises
+    ------
+    DataError
+        A count that is none, or an adopted model, whose columns no value can be turned into.
     """
+    study.require_logistic("what records rewritten together do")
     values = plausible_values(study) if candidates is None else candidates
-    wanted = sorted(set(counts))
+    wanted = sorted({check_count(one, "the number of records rewritten", least=1) for one in counts})
+    if not wanted:
+        raise DataError("give at least one number of records to rewrite")
     table = []
     for done, row in enumerate(rows, start=1):
         written = _strongest(study, study.design.x[row], values, max(wanted))
@@ -74,6 +84,8 @@ def _strongest(study: Study, x: Vector, candidates: Candidates, k: int) -> list[
 
 
 def _risk_after(study: Study, x: Vector, written: list[Rewriting]) -> float:
+    if not written:
+        return risk_at(float(x @ study.model.theta))
     train, ordered = study.train, sorted(written, key=_row)
     rows = np.array([one.row for one in ordered], dtype=np.intp)
     change = Change(rows, train.weights[rows], train.y[rows], np.array([one.x for one in ordered]))

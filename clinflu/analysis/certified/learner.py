@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from clinflu.analysis.certified.losses import MarginLoss
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.errors import FitError, NotConvergedError
-from clinflu.model.base import ModelFamily
+from clinflu.model.margin import MarginFamily
 
 GAP = 1e-6
 BLUR_SHARE = 0.1
@@ -109,7 +109,7 @@ def fit_in_ball(rows: WeightedRows, loss: MarginLoss, radius: float, start: Vect
 
 
 def _descend(
-    family: ModelFamily, loss: MarginLoss, rows: WeightedRows, radius: float, theta: Vector
+    family: MarginFamily, loss: MarginLoss, rows: WeightedRows, radius: float, theta: Vector
 ) -> tuple[Vector, float]:
     allowed = max(GAP, BLUR_SHARE * loss.blur)
     margins = rows.x @ theta
@@ -145,7 +145,7 @@ def _lowest_of_model(hessian: Matrix, linear: Vector, radius: float) -> Vector:
     return found * min(1.0, radius / max(float(np.linalg.norm(found)), FLATTEST))
 
 
-def _lowering(family: ModelFamily, rows: WeightedRows, margins: Vector, along: Vector, slope: float) -> float:
+def _lowering(family: MarginFamily, rows: WeightedRows, margins: Vector, along: Vector, slope: float) -> float:
     """Return the share of a step that lowers the loss as its slope promises; along it, margins change in proportion."""
     value = _value(family, rows, margins)
     rounding = 1e-14 * max(abs(value), 1.0)
@@ -155,9 +155,6 @@ def _lowering(family: ModelFamily, rows: WeightedRows, margins: Vector, along: V
     raise NotConvergedError("no step lowers the loss any more; scale the columns, or lower the radius of the ball")
 
 
-def _value(family: ModelFamily, rows: WeightedRows, margins: Vector) -> float:
+def _value(family: MarginFamily, rows: WeightedRows, margins: Vector) -> float:
     """Return the weighted loss at margins, which are the loss's only way to know theta."""
-    import torch
-
-    losses = family.loss(torch.ones(1, dtype=torch.float64), *map(torch.from_numpy, (margins[:, None], rows.y)))
-    return float(rows.weights @ losses.numpy())
+    return float(rows.weights @ family.row_loss(margins, rows.y))

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.special import expit
 
 from clinflu.data.arrays import Flags, Vector
-from clinflu.model.base import ModelFamily
 from clinflu.model.logistic import LOGISTIC, curvature
+from clinflu.model.margin import MarginFamily
 from clinflu.model.smooth_hinge import SmoothHinge
 
 TEMPERATURE = 0.001
@@ -44,15 +44,15 @@ class MarginLoss(Protocol):
         """Return the second derivative at each signed margin."""
         ...
 
-    def path(self) -> tuple[ModelFamily, ...]:
+    def path(self) -> tuple[MarginFamily, ...]:
         """Return the families to fit one after the other, the smoothest first and the one that is meant last."""
         ...
 
-    def bending(self, family: ModelFamily, signed: Vector) -> Flags:
+    def bending(self, family: MarginFamily, signed: Vector) -> Flags:
         """Return which rows can have curvature under a family of the path, to the last digit of float64."""
         ...
 
-    def curved(self) -> ModelFamily:
+    def curved(self) -> MarginFamily:
         """Return a family with enough curvature for influence functions."""
         ...
 
@@ -77,15 +77,15 @@ class LogisticLoss:
         """Return p (1 - p)."""
         return curvature(expit(signed))
 
-    def path(self) -> tuple[ModelFamily, ...]:
+    def path(self) -> tuple[MarginFamily, ...]:
         """Return the family itself: it is smooth."""
         return (LOGISTIC,)
 
-    def bending(self, family: ModelFamily, signed: Vector) -> Flags:  # noqa: ARG002
+    def bending(self, family: MarginFamily, signed: Vector) -> Flags:  # noqa: ARG002 -- the hinge's depends on it
         """Return all rows."""
         return np.ones(len(signed), dtype=bool)
 
-    def curved(self) -> ModelFamily:
+    def curved(self) -> MarginFamily:
         """Return the family itself."""
         return LOGISTIC
 
@@ -122,17 +122,17 @@ class HingeLoss:
         """Return 0: there is no curvature but at the corner."""
         return np.zeros_like(signed)
 
-    def path(self) -> tuple[ModelFamily, ...]:
+    def path(self) -> tuple[MarginFamily, ...]:
         """Return smooth hinges of falling temperature."""
         return SmoothHinge(self.temperature).path()
 
-    def bending(self, family: ModelFamily, signed: Vector) -> Flags:
+    def bending(self, family: MarginFamily, signed: Vector) -> Flags:
         """Return the rows near the corner, as wide as the family rounds it."""
         width = family.temperature if isinstance(family, SmoothHinge) else self.temperature
         near: Flags = np.abs(1.0 - signed) < CORNER_WIDTHS * width
         return near
 
-    def curved(self) -> ModelFamily:
+    def curved(self) -> MarginFamily:
         """Return a hinge smooth enough that many rows curve it."""
         return SmoothHinge(max(self.temperature, CURVED_FROM))
 

@@ -13,7 +13,7 @@ STRIDE = 0.3
 DAMPING = 1e-6
 
 
-def flipped_labels(game: Game, rows: int, seed: int = 0) -> Attack:  # noqa: ARG001
+def flipped_labels(game: Game, rows: int, _seed: int = 0) -> Attack:
     """Return clean rows with the other label, moved into its set where they lie outside, the worst for the clean fit.
 
     Parameters
@@ -21,8 +21,6 @@ def flipped_labels(game: Game, rows: int, seed: int = 0) -> Attack:  # noqa: ARG
     game : Game
     rows : int
         More than there are clean rows: the worst come again.
-    seed : int
-        Not used: nothing is drawn.
     """
     labels = 1.0 - game.clean.y
     points = with_constant(game.defence.nearest(game.clean.x[:, 1:], labels))

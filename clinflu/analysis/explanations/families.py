@@ -20,8 +20,7 @@ from clinflu.analysis.explanations.taught import Taught
 from clinflu.data.digits import Digits
 from clinflu.influence.solvers import SOLVERS, HessianOracle, Solution
 from clinflu.model.base import torch_device
-from clinflu.model.cnn import fit_network
-from clinflu.model.minimise import StationaryPoint, minimise_along
+from clinflu.model.minimise import StationaryPoint, minimise_along, stationary_point
 from clinflu.model.mlp import Mlp
 from clinflu.model.smooth_hinge import SmoothHinge
 
@@ -154,7 +153,7 @@ def _one_layer(digits: Digits, plan: ImagePlan) -> Taught:
     rows, y, weights = training_rows(digits)
     x, family = np.column_stack([np.ones(len(rows)), rows]), Mlp(plan.hidden)
     penalty = np.full(family.parameters(x.shape[1]), plan.network_penalty)
-    fit = fit_network(family, x, y, weights, penalty, family.start(x.shape[1], plan.seed))
+    fit = stationary_point(family, x, y, weights, penalty, family.start(x.shape[1], plan.seed))
     return Taught("network of one hidden layer", family, fit, rows, y, weights)
 
 

@@ -17,9 +17,6 @@ def removal_influence(model: Taught, row: Vector, y: float) -> Vector:
 
     .. math:: I_i = w_i \, \nabla l_t^\top H^{-1} \nabla l_i
 
-    The products with all :math:`\nabla l_i` are one forward derivative of the losses along
-    :math:`H^{-1} \nabla l_t`, so that no gradient of a single row is formed.
-
     Parameters
     ----------
     model : Taught
@@ -38,13 +35,8 @@ def removal_influence(model: Taught, row: Vector, y: float) -> Vector:
     ----------
     Koh & Liang (2017), arXiv:1703.04730, Eq. 2.
     """
-    from torch.func import jvp
-
-    theta, x, outcomes = _tensors(model.fit.theta, model.x, model.y)
-    (direction,) = _tensors(solved_gradient(model, row, y))
-    _, along = jvp(lambda free: model.family.loss(free, x, outcomes), (theta,), (direction,))
-    influence: Vector = model.weights * along.cpu().numpy()
-    return influence
+    direction = solved_gradient(model, row, y)
+    return model.weights * model.family.losses_along(model.fit.theta, model.x, model.y, direction)
 
 
 def perturbation_slopes(model: Taught, row: Vector, y: float, positions: Rows) -> Matrix:

@@ -8,10 +8,10 @@ from clinflu.analysis.explanations.taught import Taught
 from clinflu.data.arrays import Matrix, Vector
 from clinflu.data.digits import SIDE, Digits
 from clinflu.errors import DataError
-from clinflu.model.cnn import Cnn, fit_network
+from clinflu.model.cnn import Cnn
 from clinflu.model.frozen_features import ColumnMap, FrozenFeatures
 from clinflu.model.logistic import LOGISTIC
-from clinflu.model.minimise import minimise
+from clinflu.model.minimise import minimise, stationary_point
 from clinflu.model.rbf import KernelMap, fit_kernel_machine, median_gamma
 from clinflu.model.smooth_hinge import SmoothHinge
 from clinflu.model.softmax import Softmax
@@ -83,7 +83,7 @@ def network(digits: Digits, plan: ImagePlan = DEFAULT_PLAN) -> Taught:
     rows, y, weights = training_rows(digits)
     family = Cnn(len(digits.names), SIDE, plan.channels, plan.hidden)
     penalty = np.full(family.parameters(), plan.network_penalty)
-    fit = fit_network(family, rows, y, weights, penalty, family.start(plan.seed))
+    fit = stationary_point(family, rows, y, weights, penalty, family.start(plan.seed))
     return Taught("convolutional network", family, fit, rows, y, weights, has_intercept=False)
 
 

@@ -1,18 +1,15 @@
 """A fitted model of any family with the rows that taught it, as they were given and as the fit takes them."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from clinflu.data.arrays import Matrix, Vector
-from clinflu.errors import NotConvergedError
 from clinflu.model.base import FittedModel, ModelFamily
 from clinflu.model.frozen_features import ColumnMap
-from clinflu.model.minimise import minimise, minimise_along
+from clinflu.model.minimise import minimise_again
 from clinflu.model.rbf import design_of
-from clinflu.model.smooth_hinge import SmoothHinge
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,12 +56,7 @@ class Taught:
 
     def losses(self, rows: Matrix, y: Vector, theta: Vector | None = None) -> Vector:
         """Return the loss of rows (n, d) at the fit or at another theta, (n,)."""
-        import torch
-
-        at = self.fit.theta if theta is None else theta
-        arrays = (torch.from_numpy(np.array(one, dtype=float)) for one in (at, self.design(rows), y))
-        losses: Vector = self.family.loss(*arrays).numpy()
-        return losses
+        return self.family.losses(self.fit.theta if theta is None else theta, self.design(rows), y)
 
     def predicted(self, rows: Matrix) -> Vector:
         """Return the class of rows (n, d) whose loss is the smallest, (n,)."""
@@ -83,8 +75,4 @@ class Taught:
         """
         weights = self.weights.copy()
         weights[position] = 0.0
-        problem = self.x, self.y, weights, self.fit.penalty
-        with suppress(NotConvergedError):
-            return minimise(self.family, *problem, start=self.fit.theta)
-        path = self.family.path() if isinstance(self.family, SmoothHinge) else (self.family,)
-        return minimise_along(path, *problem)
+        return minimise_again(self.family, self.x, self.y, weights, self.fit)

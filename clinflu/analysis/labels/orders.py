@@ -16,7 +16,7 @@ SELF_INFLUENCE = "self-influence"
 TRAINING_LOSS = "training loss"
 
 
-def self_influence(taught: Taught, rng: Generator) -> Vector:  # noqa: ARG001
+def self_influence(taught: Taught, _: Generator) -> Vector:
     r"""Return :math:`\nabla l_i^\top H^{-1} \nabla l_i`, (n,), nats: how much a row relies on itself, first order.
 
     References
@@ -26,22 +26,22 @@ def self_influence(taught: Taught, rng: Generator) -> Vector:  # noqa: ARG001
     return taught.self_influence
 
 
-def self_influence_one_step(taught: Taught, rng: Generator) -> Vector:  # noqa: ARG001
+def self_influence_one_step(taught: Taught, _: Generator) -> Vector:
     """Return the rise of a row's own loss after one Newton step without it, (n,), nats."""
     return taught.self_influence_one_step
 
 
-def training_loss(taught: Taught, rng: Generator) -> Vector:  # noqa: ARG001
+def training_loss(taught: Taught, _: Generator) -> Vector:
     """Return the loss of each row under the model that learned from it, (n,), nats."""
     return taught.loss
 
 
-def leave_one_out_loss(taught: Taught, rng: Generator) -> Vector:  # noqa: ARG001
+def leave_one_out_loss(taught: Taught, _: Generator) -> Vector:
     """Return the loss of each row under the model without it, one Newton step, (n,), nats."""
     return taught.loss_without
 
 
-def confident_learning(taught: Taught, rng: Generator) -> Vector:  # noqa: ARG001
+def confident_learning(taught: Taught, _: Generator) -> Vector:
     """Return 1 - cleanlab's label quality, and 1 more for the rows that it reports as label issues, (n,).
 
     The probabilities are those of the model without the row, which stand for the cross-validated ones that cleanlab

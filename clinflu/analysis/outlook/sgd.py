@@ -155,7 +155,7 @@ class SgdRun:
         for (rows, rate), theta in zip(reversed(self.steps), self.thetas[-2::-1], strict=True):
             x, y, weights = self.x[rows], self.y[rows], self.weights[rows]
             share = rate / len(rows)
-            change[rows] += share * weights * slopes_along(self.family, theta, x, y, carried)
+            change[rows] += share * weights * self.family.losses_along(theta, x, y, carried)
             bent = self.family.hvp(theta, x, y, weights, carried)
             carried = carried - share * bent - (rate / len(self.x)) * self.penalty * carried
         return change
@@ -180,7 +180,7 @@ class SgdRun:
         change = np.zeros(len(self.x))
         for end in self.epoch_ends:
             theta, (rows, rate) = self.thetas[end], self.steps[end - self.epoch_ends[0]]
-            along = slopes_along(self.family, theta, self.x, self.y, slope(theta))
+            along = self.family.losses_along(theta, self.x, self.y, slope(theta))
             change += rate / len(rows) * self.weights * along
         return change
 
@@ -211,17 +211,3 @@ class SgdRun:
 def _require_bounded(ends: Matrix) -> None:
     if not np.isfinite(ends).all():
         raise NotConvergedError("the steps grew beyond all bounds; take a smaller rate, or scale the columns")
-
-
-def slopes_along(family: ModelFamily, theta: Vector, x: Matrix, y: Vector, direction: Vector) -> Vector:
-    """Return the slope of each row's unweighted loss along a direction of theta, (n,)."""
-    if isinstance(family, Logistic):
-        along: Vector = (risk(x @ theta) - y) * (x @ direction)
-        return along
-    import torch
-    from torch.func import jvp
-
-    at, tangent, rows, outcome = (torch.from_numpy(np.array(a, dtype=float)) for a in (theta, direction, x, y))
-    _, slopes = jvp(lambda free: family.loss(free, rows, outcome), (at,), (tangent,))
-    found: Vector = slopes.numpy()
-    return found

@@ -196,6 +196,8 @@ def _ratio(estimate: pd.Series, refit: pd.Series) -> Vector:
 def _sentence(level: str, line: pd.Series) -> str:
     if np.isnan(line["largest_risk_change_pp"]):
         return f"Without {level} the model has no finite fit."
+    if not line["training_encounters"]:
+        return f"With {MIX} nothing changes: training holds just these shares already."
     start = f"With {MIX}" if level == MIX else f"Without {level}"
     return (
         f"{start} ({_counted(int(line['training_encounters']))}) the risks change by "

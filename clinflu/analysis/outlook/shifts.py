@@ -17,6 +17,7 @@ from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
 YEAR = "year"
+SAME_SHARE = 1e-9  # relative: what two ways to add up a share may differ by
 
 
 def shift_effects(
@@ -131,9 +132,8 @@ def _reweighting(study: Study, by: Grouping, mix: Mapping[str, float]) -> Change
     if absent:
         raise DataError(f"no training encounter has the level {shortened(absent[0])}; leave it out of the mix")
     factor = np.divide(wanted, present, out=np.zeros(len(wanted)), where=present > 0)
-    weights = train.weights * factor[codes]
-    rows = np.flatnonzero(weights != train.weights)
-    return Change(rows, weights[rows], train.y[rows])
+    rows = np.flatnonzero(np.abs(factor[codes] - 1.0) > SAME_SHARE)
+    return Change(rows, train.weights[rows] * factor[codes[rows]], train.y[rows])
 
 
 def _shares(by: Grouping, mix: Mapping[str, float]) -> Vector:

@@ -48,12 +48,13 @@ class Decisions:
         found = []
         disputed = int((self.frame["says"] == DISPUTED).sum())
         if disputed:
-            found.append(f"Reviewers contradict each other on {disputed:,} records: nothing is mended there.")
+            records = "1 record" if disputed == 1 else f"{disputed:,} records"
+            found.append(f"Reviewers contradict each other on {records}: nothing is mended there.")
         if self.unknown:
-            found.append(
-                f"{self.unknown:,} verdicts bear names that your account does not know, and are not counted. A team "
-                "that shares one log shares one pseudonym key."
-            )
+            one = "1 verdict bears a name that your account does not know, and is not counted"
+            more = f"{self.unknown:,} verdicts bear names that your account does not know, and are not counted"
+            counted = one if self.unknown == 1 else more
+            found.append(f"{counted}. A team that shares one log shares one pseudonym key.")
         return tuple(found)
 
     def to_frame(self) -> pd.DataFrame:
@@ -103,8 +104,17 @@ def fixes_of(study: Study, wrong: Mapping[str, str]) -> tuple[np.ndarray, np.nda
         Positions among the training rows.
     weights, y : (k,)
         Their new weights and outcomes.
+
+    Raises
+    ------
+    DataError
+        An encounter did not teach the model, or what is wrong with its label is no key of ``FIXES``.
     """
     rows = study.training_positions(list(wrong))
+    if (rows < 0).any():
+        raise DataError("only labels of encounters that taught the model can be mended; leave out the others")
+    if not set(wrong.values()) <= FIXES.keys():
+        raise DataError(f"what is wrong with a label is one of: {', '.join(FIXES)}")
     train, fixes = study.train, [FIXES[says] for says in wrong.values()]
     y = np.array([_outcome(fix, train.y[row]) for fix, row in zip(fixes, rows, strict=True)], dtype=float)
     weights = np.array(

@@ -136,6 +136,8 @@ def gain(study: Study, wrong: Mapping[str, str], level: float = 0.95) -> Gain:
 
     Raises
     ------
+    DataError
+        An encounter did not teach the model, or what is wrong with its label is no key of ``FIXES``.
     FitError
         The mended rows have no optimum.
     """

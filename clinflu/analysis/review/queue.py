@@ -135,7 +135,7 @@ def ranking(study: Study, order: str | None = None) -> Ranking:
     """
     study.require_trust()
     if order is not None and order not in ORDERS:
-        raise DataError(f"there is no order {order!r}; the orders are: {', '.join(ORDERS)}")
+        raise DataError(f"there is no order {order!r}; the orders are: {'; '.join(ORDERS)}")
     if order is not None:
         return Ranking(order, "This order was asked for.", suspects(study, order))
     best = best_order(study)

@@ -82,8 +82,8 @@ class Reasons:
         told = f"{recorded} The model that did not learn from it expects {PERCENT * self.risk_without:.1f} %"
         if not self.expected_through:
             return f"{told}, no single recorded value being behind that."
-        parts = (f"{one.label} {one.recorded} ({_points(one.risk_pp)})" for one in self.expected_through)
-        return f"{told}, above all through {', '.join(parts)}."
+        parts = (f"{one.label}: {one.recorded} ({_points(one.risk_pp)})" for one in self.expected_through)
+        return f"{told}, above all through {'; '.join(parts)}."
 
     def _same_patient(self) -> str:
         if not self.other_records:

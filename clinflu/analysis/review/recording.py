@@ -8,7 +8,7 @@ from clinflu.verdicts import Verdict, VerdictStore, new_session, verdict
 from clinflu.verdicts.verdict import account_name, one_line
 
 
-def give_verdict(  # noqa: PLR0913 the parts of a verdict
+def give_verdict(  # noqa: PLR0913 -- the parts of a verdict
     study: Study,
     store: VerdictStore,
     names: Pseudonyms,

@@ -46,7 +46,7 @@ class Review:
         return self.gains[-1] if self.gains else None
 
 
-def review(  # noqa: PLR0913 what a review rests on
+def review(  # noqa: PLR0913 -- what a review rests on
     study: Study,
     verdicts: pd.DataFrame,
     names: Pseudonyms,

@@ -97,10 +97,11 @@ class Stopping:
         if self.stop:
             return f"Stop: the budget of {rule.budget:,} charts is used up. {found}"
         until = (
-            f"Stop after a whole batch of {rule.batch} whose bound is below {100 * rule.rate:g} %"
+            f"Stop once a whole batch of {rule.batch} shows, with {100 * rule.level:g} % confidence, that fewer than "
+            f"{100 * rule.rate:g} % of the next ones are wrong"
             f"{'' if rule.budget is None else f', or after {rule.budget:,} charts'}."
         )
-        batch = f"{self.in_batch} of {rule.batch} of this batch are done."
+        batch = f"{self.in_batch} of {rule.batch} charts of this batch are looked at."
         so_far = f" T{bound[1:]}." if self.reviewed >= rule.batch else ""
         return f"Go on: {batch}{so_far} {until} {found}"
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 from clinflu.data.arrays import Flags, Vector
 
@@ -110,12 +110,20 @@ def _valleys(distances: Vector, side: float, body: tuple[float, float, float]) -
         beyond = distances[below[end] :]
         if not least <= len(beyond) <= largest:
             continue
-        quartiles = np.subtract(*np.quantile(beyond, (0.75, 0.25)))
-        density = 0.5 * len(beyond) / max(float(quartiles), spread / 2)
+        quartiles = _quantile(beyond, 0.75) - _quantile(beyond, 0.25)
+        density = 0.5 * len(beyond) / max(quartiles, spread / 2)
         widths = edges[end] - edges[:end]
         coarse = np.log1p(step / np.exp(centre + side * edges[:end] - (side < 0) * widths))
         expected, inside = density * widths, below[end] - below[:end]
         fits = (widths >= np.maximum(spread / 2, 1.5 * coarse)) & (inside <= VALLEY * expected)
-        fits[fits] = poisson.cdf(inside[fits], expected[fits]) < UNLIKELY
+        fits[fits] = pdtr(inside[fits], expected[fits]) < UNLIKELY
         if fits.any():
             yield float(((inside[fits] + 1) / expected[fits]).min()), float(edges[end])
+
+
+def _quantile(ordered: Vector, share: float) -> float:
+    """Return the quantile of values in order, without the partition of ``numpy.quantile``."""
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return float(ordered[low] + (place - low) * (ordered[high] - ordered[low]))

@@ -79,8 +79,11 @@ def _coded(values: pd.Series, spec: FeatureSpec, patients: Rows) -> Coded:
     else:
         codes, names = _tenths(values, spec)
     codes = np.where(codes < 0, len(names), codes).astype(np.intp)
-    pairs = np.unique(np.column_stack([codes, patients]), axis=0) if len(codes) else np.empty((0, 2), dtype=np.intp)
-    named = np.bincount(pairs[:, 0], minlength=len(names) + 1) >= FEWEST_PATIENTS
+    of_all = int(patients.max(initial=0)) + 1
+    pairs = pd.unique(
+        codes * of_all + patients
+    )  # one number for a code and a patient: sorting rows takes ten times longer
+    named = np.bincount(pairs // of_all, minlength=len(names) + 1) >= FEWEST_PATIENTS
     said = [name if enough else RARER for name, enough in zip(names, named, strict=False)]
     return Coded(spec, codes, (*said, NOT_RECORDED), named)
 

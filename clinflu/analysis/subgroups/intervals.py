@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri, stdtrit
-from statsmodels.stats.proportion import proportion_confint
 
 from clinflu.analysis.linearised import placements
 from clinflu.analysis.subgroups.judged import Members
@@ -135,9 +134,13 @@ def design_effect(side: Side) -> float:
 
 
 def _wilson(side: Side, level: float, effect: float) -> Interval:
+    """Return Wilson's interval (1927, doi:10.1080/01621459.1927.10502953) of counts over their design effect."""
     above, below = (side.members.sums[name] / effect for name in side.measure.count)
-    low, high = proportion_confint(above, below, alpha=1.0 - level, method="wilson")
-    return Interval(float(low), float(high), WILSON)
+    share, z = above / below, -float(ndtri((1.0 - level) / 2))
+    center = share + z**2 / (2 * below)
+    reach = z * float(np.sqrt(share * (1.0 - share) / below + z**2 / (4 * below**2)))
+    shrunk = 1.0 + z**2 / below
+    return Interval((center - reach) / shrunk, (center + reach) / shrunk, WILSON)
 
 
 def _error(draws: Vector, patients: int) -> float:

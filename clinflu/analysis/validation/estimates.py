@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import cho_solve
 
-from clinflu.analysis.validation.problem import Problem, losses
+from clinflu.analysis.validation.problem import Problem
 from clinflu.data.arrays import Rows, Vector
 from clinflu.errors import SingularHessianError
 from clinflu.model.cholesky import factor
@@ -95,7 +95,7 @@ def without_loss(problem: Problem, inverse_hvp: Vector, rows: Rows) -> Vector:
     if isinstance(problem.family, ONE_MARGIN):
         pulled: Vector = (1.0 - 2.0 * train.y[rows]) * train.weights[rows] * (train.x[rows] @ inverse_hvp)
         return pulled
-    missed = -np.expm1(-losses(problem.family, problem.theta, train.x[rows], train.y[rows]))
+    missed = -np.expm1(-problem.family.losses(problem.theta, train.x[rows], train.y[rows]))
     unscaled: Vector = influence(problem, inverse_hvp, rows) / missed.clip(min=np.finfo(float).tiny)
     return unscaled
 

@@ -64,7 +64,14 @@ def case_study_problem(name: str, family: ModelFamily, protocol: Protocol) -> Pr
 
 
 def study_problem(name: str, study: Study) -> Problem:
-    """Return the logistic model of a study as it is, and ask about the audited encounter that it predicts worst."""
+    """Return the logistic model of a study as it is, and ask about the audited encounter that it predicts worst.
+
+    Raises
+    ------
+    DataError
+        The study's model is of another family.
+    """
+    study.require_logistic("this validation")
     design, split = study.design, study.split
     train, test = (
         Labelled(design.x[rows], design.y[rows], design.weights[rows]) for rows in (split.train, split.audited)

@@ -11,7 +11,7 @@ from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.errors import DataError
 from clinflu.influence.solvers import HessianOracle
 from clinflu.model.base import FittedModel, ModelFamily
-from clinflu.model.minimise import StationaryPoint, minimise, minimise_along, stationary_point
+from clinflu.model.minimise import StationaryPoint, minimise_along, path_of, stationary_point
 
 Start = Callable[[int], Vector]
 
@@ -131,25 +131,13 @@ class Problem:
     def loss_at(self, theta: Vector) -> float:
         """Return the loss of the test row at some theta, nats."""
         row = self.audited
-        return float(losses(self.family, theta, row.x, row.y)[0])
+        return float(self.family.losses(theta, row.x, row.y)[0])
 
     def slopes(self, direction: Vector, rows: Rows | slice = slice(None)) -> Vector:
         """Return how fast the weighted loss of each training row rises along a direction of theta, (k,)."""
-        import torch
-        from torch.func import jvp
-
-        at, tangent = (torch.from_numpy(np.array(one, dtype=float)) for one in (self.theta, direction))
-        x, y = (torch.from_numpy(np.array(one[rows], dtype=float)) for one in (self.train.x, self.train.y))
-        slopes: Vector = jvp(lambda theta: self.family.loss(theta, x, y), (at,), (tangent,))[1].numpy()
-        return self.train.weights[rows] * slopes
-
-
-def losses(family: ModelFamily, theta: Vector, x: Matrix, y: Vector) -> Vector:
-    """Return the unweighted loss of each row, (n,)."""
-    import torch
-
-    found: Vector = family.loss(*(torch.from_numpy(np.array(one, dtype=float)) for one in (theta, x, y))).numpy()
-    return found
+        train = self.train
+        along = self.family.losses_along(self.theta, train.x[rows], train.y[rows], direction)
+        return train.weights[rows] * along
 
 
 def fit(family: ModelFamily, train: Labelled, penalty: Vector, begin: Vector | None = None) -> FittedModel:
@@ -171,9 +159,7 @@ def fit(family: ModelFamily, train: Labelled, penalty: Vector, begin: Vector | N
     rows = train.x, train.y, train.weights, penalty
     if begin is not None:
         return stationary_point(family, *rows, begin)
-    if hasattr(family, "path"):
-        return minimise_along(family.path(), *rows)
-    return minimise(family, *rows)
+    return minimise_along(path_of(family), *rows)
 
 
 def fit_problem(
@@ -195,5 +181,5 @@ def fit_problem(
     FitError
     """
     model = fit(family, train, penalty, None if start is None else start(0))
-    worst = int(np.argmax(losses(family, model.theta, test.x, test.y)))
+    worst = int(np.argmax(family.losses(model.theta, test.x, test.y)))
     return Problem(name, family, train, test, penalty, model, worst, start)

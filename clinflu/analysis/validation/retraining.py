@@ -8,12 +8,12 @@ import numpy as np
 
 from clinflu.analysis.validation.problem import Labelled, Problem, fit
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.errors import DataError, FitError
+from clinflu.errors import DataError
 from clinflu.influence.refit import Change, refit_each_or_nan
 from clinflu.influence.training import TrainingRows
 from clinflu.model.base import FittedModel
 from clinflu.model.logistic import Logistic
-from clinflu.model.minimise import minimise
+from clinflu.model.minimise import minimise_again
 from clinflu.model.smooth_hinge import hinge
 
 Measure = Callable[[Vector], float]
@@ -82,11 +82,8 @@ class FromTheFit:
         return [(one.theta, one.step_norm) for one in (self._without(int(row)) for row in rows)]
 
     def _without(self, row: int) -> FittedModel:
-        problem, left = self.problem, self.problem.train.without(row)
-        try:
-            return minimise(problem.family, left.x, left.y, left.weights, problem.penalty, problem.theta)
-        except FitError:  # too sharp a corner to step from, or the minimum is gone
-            return fit(problem.family, left, problem.penalty, problem.theta if problem.is_approximate else None)
+        left = self.problem.train.without(row)
+        return minimise_again(self.problem.family, left.x, left.y, left.weights, self.problem.model)
 
 
 @dataclass(frozen=True, eq=False)

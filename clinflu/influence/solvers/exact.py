@@ -7,7 +7,7 @@ from clinflu.influence.solvers.oracle import HessianOracle
 from clinflu.influence.solvers.solution import Solution, relative_residual, verdict
 
 
-def solve_exactly(oracle: HessianOracle, v: Vector, *, tolerance: float = 1e-8, seed: int = 0) -> Solution:  # noqa: ARG001
+def solve_exactly(oracle: HessianOracle, v: Vector, *, tolerance: float = 1e-8, seed: int = 0) -> Solution:  # noqa: ARG001 -- of every solver
     """Return s by a factorisation, kept by the oracle for the next v, and two triangular solves.
 
     Parameters

@@ -12,7 +12,7 @@ Preconditioner = Callable[[Vector], Vector]
 SAMPLED_ROWS = 1_000
 
 
-def no_preconditioner(oracle: HessianOracle, seed: int) -> tuple[Preconditioner, int]:  # noqa: ARG001
+def no_preconditioner(oracle: HessianOracle, seed: int) -> tuple[Preconditioner, int]:  # noqa: ARG001 -- of every preconditioner
     """Return the identity; no products."""
     return lambda v: v, 0
 
