@@ -311,7 +311,9 @@ def _column(cohort: Cohort, name: str) -> Vector:
     if not spec.is_category:
         numbers: Vector = values.to_numpy(dtype=float, na_value=np.nan)
         return np.log1p(numbers) if spec.log1p else numbers
-    recorded = (values.fillna(MISSING) == level) if level == MISSING else (values == level).fillna(value=False)
+    recorded = (values == level).fillna(value=False)
+    if level == MISSING:
+        recorded |= values.isna()
     if level not in (spec.levels or ()) and not recorded.any():
         raise DataError(f"no encounter has the level of the coefficient {name!r}; check its spelling")
     indicator: Vector = recorded.to_numpy(dtype=float)

@@ -112,7 +112,14 @@ def trace(
     ] = False,
 ) -> None:
     """Trace one prediction to the patients, features and subgroups that taught it; default: the worst miss."""
+    from clinflu.model.family import chosen_family
+    from clinflu.model.logistic import LOGISTIC
+
+    if fragility and not audit and chosen_family(family or LOGISTIC.name) != LOGISTIC:
+        raise DataError("--fragility is worked out for logistic models alone; leave it out, or leave out --family")
     fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
+    if fragility:
+        fitted.study.require_logistic("how much one altered record could change")  # before anything is traced
     chosen = fitted.find(encounter) if encounter else fitted.worst_miss(threshold)
     _trace(fitted, chosen, threshold, json=json, html=html, fragility=fragility)
 
@@ -238,6 +245,9 @@ def review(
         raise DataError("--json and --html name the same file; give each a file of its own")
     if bool(accept) != bool(says) or (note and not accept) or (accept and undo):
         raise DataError("give --accept RECORD --says WORD [--note TEXT], or --undo RECORD, one at a time")
+    place = (log or "").removeprefix("sqlite:///")
+    if verify and place and "://" not in place and not Path(place).exists():
+        raise DataError(f"there is no log {Path(place).name!r} to verify; check its path")
     store, rule = VerdictStore(log) if log else VerdictStore.of_this_user(), Rule(budget=budget)
     if verify:
         typer.echo(store.verified_words())
@@ -378,16 +388,39 @@ def check(
 
 @data_app.command()
 def simulate(
-    to: Annotated[Path, typer.Option(help="CSV file to write.")],
-    encounters: Annotated[int, typer.Option(help="How many.")] = 20_000,
+    to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
+    encounters: Annotated[int, typer.Option(help="How many, in a CSV.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Of the simulator.")] = 0,
+    rows: Annotated[int | None, typer.Option(help="How many, any number, in a folder of Parquet parts.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New folder for these parts.")] = None,
+    part_rows: Annotated[int, typer.Option(help="How many go into each part.")] = 100_000,
 ) -> None:
-    """Write the simulated table in the columns of the UCI table."""
+    """Write the simulated table: a CSV in the columns of the UCI table, or a folder of Parquet parts of any size."""
     from clinflu.report.files import write_private
     from data_loaders.simulated import simulate as simulated_table
 
+    if to is None and rows is not None and out is not None:
+        typer.echo(_simulated_folder(out, rows, seed, part_rows))
+        return
+    if to is None or rows is not None or out is not None:
+        raise DataError("give --to FILE.csv for one table, or --rows N and --out FOLDER for a folder of parts")
     write_private({to: simulated_table(encounters, seed).to_csv(index=False, na_rep="?")})
-    typer.echo(f"{encounters:,} SIMULATED encounters in {to.name}; read them with --loader diabetes130")
+    typer.echo(
+        f"{encounters:,} SIMULATED encounters in {to.name}, in the columns of the UCI table: read them with "
+        "--loader diabetes130, or describe those you want in a TOML file beside it"
+    )
+
+
+def _simulated_folder(out: Path, rows: int, seed: int, part_rows: int) -> str:
+    from clinflu.progress import shown
+    from data_loaders.simulate_folder import write_simulated
+
+    with shown("Simulating") as progress:
+        described = write_simulated(out, rows, seed, part_rows, progress=progress)
+    return (
+        f"{rows:,} SIMULATED encounters, {described.rows:,} of them at risk, in {len(described.parts):,} parts in "
+        f"{out.name}: read them with --data {out.name}"
+    )
 
 
 def main() -> None:

@@ -192,7 +192,7 @@ class Study:
             The model is of another family.
         """
         if not self.model.is_logistic:
-            raise DataError(f"{what} is worked out for logistic models alone; audit one with family='logistic'")
+            raise DataError(f"{what} is worked out for logistic models alone; audit one of the family 'logistic'")
 
     @cached_property
     def margins(self) -> Vector:

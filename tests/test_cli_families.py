@@ -62,6 +62,21 @@ def test_an_altered_record_is_told_of_on_paper_and_screen_by_pseudonyms(clinflu,
         assert one["encounter"] in page
 
 
+@pytest.mark.parametrize("family", ["smooth_hinge", "rbf_svm", "mlp"])
+def test_fragility_of_another_family_is_refused_before_anything_is_read(clinflu, family):
+    code, out, error = clinflu("trace", "--data", "nowhere.csv", "--family", family, "--fragility")
+    assert (code, out) == (2, "")
+    assert "logistic models alone; leave it out, or leave out --family" in error
+    assert error.count("\n") == 1
+
+
+def test_fragility_of_a_saved_audit_is_refused_before_anything_is_traced(clinflu, kept, monkeypatch):
+    monkeypatch.setattr("clinflu.audit.Audit.trace", lambda *_: pytest.fail("it was traced"))
+    code, _, error = clinflu("trace", "--audit", kept, "--fragility")
+    assert code == 2
+    assert "logistic models alone" in error
+
+
 def test_of_another_family_no_altered_record_is_told_of(clinflu, kept):
     code, _, error = clinflu("trace", "--audit", kept, "--fragility")
     assert code == 2

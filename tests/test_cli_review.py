@@ -99,6 +99,21 @@ def test_a_changed_log_is_told_with_exit_code_2(review, clinflu, tmp_path):
     assert len(err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("before", ["", "sqlite:///"])
+def test_a_log_that_is_not_there_is_never_called_whole(clinflu, tmp_path, before):
+    code, out, err = clinflu("review", "--verify", "--log", f"{before}{tmp_path / 'mistyped.log'}")
+    assert (code, out) == (2, "")
+    assert "there is no log 'mistyped.log'" in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "mistyped.log").exists()
+
+
+def test_the_names_of_the_orders_are_told_apart(saved, clinflu):
+    code, _, err = clinflu("review", "--audit", saved, "--order", "best")
+    assert code == 2
+    assert "self-influence; self-influence, one step; training loss" in err
+
+
 def test_the_page_escapes_every_value(review, tmp_path):
     first = review()[1]["suspects"][0]["encounter"]
     note = "<img src=x onerror=alert(1)>"

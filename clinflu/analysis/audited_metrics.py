@@ -110,5 +110,5 @@ def levels_of(study: Study, variable: str, rows: Rows) -> "np.ndarray":
         raise DataError(f"name a recorded category, as text, not {in_words(variable)}")
     if not study.cohort.schema.feature(variable).is_category:
         raise DataError(f"{variable!r} is numeric; name a category, or band it first")
-    values = study.cohort.frame[variable].iloc[rows]
-    return np.array([MISSING if pd.isna(value) else str(value) for value in values], dtype=object)
+    codes, levels = pd.factorize(study.cohort.frame[variable].iloc[rows])
+    return np.array([*map(str, levels), MISSING], dtype=object)[codes]

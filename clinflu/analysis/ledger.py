@@ -224,7 +224,9 @@ def _bands(cuts: Vector) -> list[str]:
 
 
 def _texts(values: pd.Series) -> list[str]:
-    return [MISSING if pd.isna(value) else str(value) for value in values]
+    codes, levels = pd.factorize(values)
+    texts: list[str] = np.array([*map(str, levels), MISSING], dtype=object)[codes].tolist()
+    return texts
 
 
 def _groups(levels: list[Level], train: Rows, chosen: Rows) -> dict[Level, Rows]:

@@ -7,6 +7,7 @@ import pandas as pd
 from clinflu.analysis.mistakes import FALSE_ALARM, RIGHT, SURPRISING
 from clinflu.analysis.prediction import Prediction
 from clinflu.analysis.pushed import Together
+from clinflu.analysis.similar import FEWEST
 from clinflu.analysis.trace import Trace
 from clinflu.data.shown import shown_value
 from clinflu.influence.result import PERCENT
@@ -32,6 +33,8 @@ def chance(trace: Prediction) -> str:
     )
     if trace.kind == RIGHT:
         return f"{base}."
+    if trace.similar_encounters < FEWEST:
+        return f"{base}: too few to say whether this is a surprise."
     if trace.verdict == SURPRISING:
         return (
             f"{base}: what happened to this patient is surprising at this risk. Among all {trace.audited_encounters:,} "

@@ -1,8 +1,9 @@
 """The answers to what a screen asks: some are there at once, others are worked on beside the interface."""
 
 import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clinflu.audit import Audit
@@ -35,6 +36,8 @@ class Answer:
         Parts of the work, while it goes on.
     line : str
         Why there is none, for the user.
+    since : float
+        When the work began, by the monotonic clock.
     """
 
     key: Key
@@ -43,6 +46,7 @@ class Answer:
     done: int = 0
     total: int = 0
     line: str = ""
+    since: float = field(default_factory=time.monotonic, compare=False)
 
 
 class Answers:

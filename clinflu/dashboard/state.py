@@ -13,6 +13,7 @@ from clinflu.analysis.what_if.actions import combine
 from clinflu.audit import Audit
 from clinflu.dashboard.answers import FAILED, PROGRESS, READY, STOPPED, WORKING, Answer, Answers, line_of
 from clinflu.dashboard.filing import Filing, joined
+from clinflu.dashboard.groups import Offered, offered_groups
 from clinflu.dashboard.questions import actions
 from clinflu.dashboard.screen import (
     CHIPS,
@@ -32,11 +33,12 @@ from clinflu.dashboard.worklist import PAGE_ROWS, Worklist
 from clinflu.data.arrays import Flags
 from clinflu.errors import DataError
 from clinflu.findings.sections import SECTIONS
-from clinflu.verdicts import AccessLog, Subject, Verdict, VerdictStore, verdict
+from clinflu.verdicts import RECORD, AccessLog, Subject, Verdict, VerdictStore, verdict
 from clinflu.verdicts.verdict import LONGEST_NOTE, account_name, plain_text
 
 KEPT = 500
 SCREEN, STATUS = "screen", "status"
+VERDICT_KEPT, VERDICT_GONE = "Your verdict is kept; Undo takes it back.", "Your verdict was taken back."
 
 
 class State:
@@ -113,6 +115,11 @@ class State:
     def groups(self) -> tuple[TrainingSubgroup, ...]:
         """The groups of past patients that can be left out."""
         return removable_groups(self.audit.study)
+
+    @cached_property
+    def offered_groups(self) -> tuple[Offered, ...]:
+        """All groups of past patients, those that cannot be left out with the reason."""
+        return offered_groups(self.audit)
 
     @property
     def is_working(self) -> bool:
@@ -242,6 +249,7 @@ class State:
             said = verdict(subject, name, says, about=about, note=note, author=self.screen.author)
             kept = (*kept, said)
         self._go(verdicts=kept)
+        self._say(VERDICT_KEPT if says else VERDICT_GONE)
 
     def verdict_of(self, subject: Subject, encounter_id: str) -> Verdict | None:
         """Return what was said of the prediction, or of a past record in its explanation."""
@@ -297,6 +305,7 @@ class State:
         said = verdict("record", name, says, note=self.screen.queue_note, author=self.screen.author)
         others = self._filing.others()
         self._go(verdicts=(*self._without(name), said), queue_note="", said_by_others=others)
+        self._say(f"Kept: {name}, {RECORD[says]}. It can be taken back below, or with Undo.")
 
     def take_back(self, name: str) -> None:
         """Take back what this session said of a past record in the queue."""
@@ -305,6 +314,7 @@ class State:
             raise DataError("this session said nothing of that record; only what it said can be taken back here")
         gone = set(self.screen.verdicts) - set(kept)  # where the session was opened from a file, another filed it
         self._go(verdicts=kept, said_by_others=tuple(one for one in self._filing.others() if one not in gone))
+        self._say(f"Taken back: the verdict on {name}.")
 
     def _without(self, name: str) -> tuple[Verdict, ...]:
         mine = ("record", name, "")

@@ -1,5 +1,6 @@
 """What the dashboard is doing, how far it is, and what went wrong, in one line each."""
 
+import time
 from typing import Any
 
 from clinflu.dashboard.answers import WORKING
@@ -7,6 +8,7 @@ from clinflu.dashboard.block import Block
 from clinflu.dashboard.nodes import Child, node
 from clinflu.dashboard.questions import doing
 from clinflu.dashboard.state import State
+from clinflu.dashboard.wording import time_left
 
 
 class StatusLine:
@@ -38,7 +40,8 @@ class StatusLine:
         done, total = working[0].done, working[0].total
         value = {"value": str(done), "max": str(total)} if total else {}
         stop = node("button", "Stop", type="button", act="stop", class_="clinflu-quiet")
-        return [node("progress", aria_label="How far it is", **value), stop]
+        left = time_left(time.monotonic() - working[0].since, done, total)
+        return [node("progress", aria_label="How far it is", **value), node("span", left) if left else None, stop]
 
     def _receive(self, act: str, _: str, __: Any) -> None:
         if act == "stop":

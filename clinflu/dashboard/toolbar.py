@@ -63,7 +63,7 @@ class Toolbar:
             "input",
             type="text",
             maxlength="80",
-            placeholder="Name this point",
+            placeholder="Name this point, then Enter",
             act="keep",
             aria_label="Name of a checkpoint",
             value="",

@@ -6,6 +6,8 @@ from clinflu.data.age import is_age, says_age, shown_age
 from clinflu.data.schema import FeatureSpec
 
 NOT_RECORDED = "not recorded"
+ONES = "admission appointment day drug encounter hour medication month procedure stay test treatment visit week year"
+COUNTED = {f"{one}s": one for one in ONES.split()} | {"diagnoses": "diagnosis"}  # units are free text
 
 
 def shown(spec: FeatureSpec, recorded: object) -> str:
@@ -45,7 +47,9 @@ def recorded_text(recorded: object, unit: object = None) -> str:
     if pd.isna(recorded):
         return NOT_RECORDED
     text = f"{recorded:g}" if isinstance(recorded, float) else printable(str(recorded))
-    return text if unit is None or pd.isna(unit) else f"{text} {unit}"
+    if unit is None or pd.isna(unit):
+        return text
+    return f"{text} {COUNTED.get(str(unit), unit) if text == '1' else unit}"
 
 
 def printable(text: str) -> str:

@@ -3,15 +3,15 @@
 from typing import Any
 
 from clinflu.figures.config import Spec
-from clinflu.figures.style import figure_text, layout, shorten
+from clinflu.figures.style import figure_text, layout, wrapped
 from clinflu.figures.theme import GRID, INK, NEUTRAL, PAPER
 
-ROW_PX = 64
+ROW_PX, TALL_ROW_PX = 64, 92
 TOP_PX, BOTTOM_PX = 60, 16
 MAIN, ASIDE = (0.02, 0.46), (0.54, 0.98)
 BOX_HEIGHT = 0.62
 EXCLUDED = "excluded: "
-LONGEST = 60
+LONGEST_LINE, MOST_LINES = 34, 2  # what a box holds where the window is 800 pixels wide
 
 
 def flowchart_spec(steps: list[dict[str, Any]], *, simulated: bool) -> Spec:
@@ -37,7 +37,8 @@ def flowchart_spec(steps: list[dict[str, Any]], *, simulated: bool) -> Spec:
             trunk.append(place)
     if steps:
         shapes.insert(0, _line(0.24, trunk[0] if trunk else 0, 0.24, len(steps) - 1))
-    height = TOP_PX + BOTTOM_PX + ROW_PX * len(steps)
+    row_px = TALL_ROW_PX if any("<br>" in _words(row) for row in steps) else ROW_PX
+    height = TOP_PX + BOTTOM_PX + row_px * len(steps)
     base = layout("From the rows read to the encounters judged", height, simulated=simulated)
     hidden = {"visible": False, "fixedrange": True}
     base |= {
@@ -74,5 +75,10 @@ def _line(x0: float, y0: float, x1: float, y1: float) -> dict[str, Any]:
 
 
 def _text(x: float, place: int, row: dict[str, Any]) -> dict[str, Any]:
-    words = figure_text(shorten(str(row["step"]), LONGEST))
-    return {"x": x, "y": place, "text": f"{words}<br><b>{row['encounters']:,}</b>", "showarrow": False}
+    text = f"{_words(row)}<br><b>{row['encounters']:,}</b>"
+    return {"x": x, "y": place, "text": text, "hovertext": figure_text(row["step"]), "showarrow": False}
+
+
+def _words(row: dict[str, Any]) -> str:
+    """Return a step on the lines that its box holds."""
+    return "<br>".join(figure_text(one) for one in wrapped(str(row["step"]), LONGEST_LINE, MOST_LINES))

@@ -4,10 +4,11 @@ import pandas as pd
 
 from clinflu.analysis.ledger import Ledger
 from clinflu.analysis.prediction import Prediction
-from clinflu.data.shown import shown_value
+from clinflu.data.design import MISSING
+from clinflu.data.shown import NOT_RECORDED, shown_value
 from clinflu.figures.beside import CHANGE, estimates, refits, row_axis, rows_layout
 from clinflu.figures.config import SafeFigure, Spec
-from clinflu.figures.style import NO_FIT, figure_text, shorten, signed
+from clinflu.figures.style import NO_FIT, figure_text, shorten_apart, signed
 from clinflu.figures.theme import DOWN, UP
 
 SHOWN = 12
@@ -38,7 +39,8 @@ def ledger_spec(prediction: Prediction, ledger: Ledger) -> Spec:
         CHANGE,
         simulated=prediction.provenance.simulated,
     )
-    layout["yaxis"] = row_axis([_label(ledger, name, line) for name, line in lines.iterrows()])
+    levels = shorten_apart([_level(ledger, name) for name in lines.index])
+    layout["yaxis"] = row_axis([_label(level, line) for level, (_, line) in zip(levels, lines.iterrows(), strict=True)])
     beside = [refits(changes, places, colours, first=True)]
     beside.append(estimates(lines["risk_change_newton_pp"], places, first=True))
     return {"data": beside, "layout": layout}
@@ -57,12 +59,13 @@ def ledger_finding(ledger: Ledger) -> str:
     return f"Without {label} {level} the risk changes by {signed(changes.iloc[0], 1)} points"
 
 
-def _label(ledger: Ledger, name: object, line: pd.Series) -> str:
+def _label(level: str, line: pd.Series) -> str:
     mine = " (as this patient)" if line["holds_audited_patient"] else ""
-    return f"{figure_text(shorten(_level(ledger, name)))}{mine}"
+    return f"{figure_text(level)}{mine}"
 
 
 def _level(ledger: Ledger, name: object) -> str:
     """Return a level as a person sees it."""
     recorded = name[0] if isinstance(name, tuple) else name
-    return str(shown_value(recorded, str(ledger.frame.index.names[0]), ledger.labels[0]))
+    level = str(shown_value(recorded, str(ledger.frame.index.names[0]), ledger.labels[0]))
+    return NOT_RECORDED if level == MISSING else level

@@ -1,6 +1,7 @@
 """Colours, layout and words that all figures share."""
 
 import html
+import textwrap
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,25 @@ def shorten_within(text: str, longest: int = LONGEST_LINE) -> str:
 def shorten(text: str, longest: int = LONGEST_LINE) -> str:
     """Cut a text that would push the plot aside; apply before escaping."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def shorten_apart(texts: list[str], longest: int = LONGEST_LINE) -> list[str]:
+    """Cut texts that would push the plot aside; those that would look alike lose their middle instead of their end.
+
+    Apply before escaping.
+    """
+    cut = [shorten(one, longest) for one in texts]
+    return [
+        shorten_within(one, longest) if cut.count(short) > 1 else short for one, short in zip(texts, cut, strict=True)
+    ]
+
+
+def wrapped(text: str, longest: int, lines: int) -> list[str]:
+    """Return a text on at most so many lines, broken between words where it can be; apply before escaping."""
+    made = textwrap.wrap(text, longest) or [""]
+    kept = made[: lines - 1]
+    rest = " ".join(made[lines - 1 :])
+    return [*kept, shorten(rest, longest)] if rest else kept
 
 
 def signed(change: float | None, digits: int = 2) -> str:

@@ -21,6 +21,7 @@ from clinflu.analysis.why import Why
 from clinflu.audit import Audit
 from clinflu.data.age import age_feature
 from clinflu.data.arrays import Flags
+from clinflu.errors import DataError
 from clinflu.findings.curve_material import CurveMaterial, curve_material
 from clinflu.findings.disclosure import Pattern, is_small
 from clinflu.findings.explained import explain, in_words
@@ -32,9 +33,14 @@ TEACHERS = (
     "The model was fitted on all of these encounters before it came here, so it is judged on patients that taught it, "
     "and nothing is confirmed on others: every figure flatters it."
 )
+NOT_COUNTED = (
+    "Withheld: so few had the event, or were alerted to, that figures of the model would let small counts be worked "
+    "out. An internal report shows them."
+)
 NOT_JUDGED = (
-    "Withheld: so few had the event, or the model gives so few different risks, that its figures would let small "
-    "counts be worked out. An internal report shows them."
+    "Withheld: the model gives fewer than half as many different risks as there are audited encounters, so its "
+    "figures would let small counts be worked out. A model with more recorded variables, or finer ones, can be shown; "
+    "an internal report shows this one."
 )
 NEAREST = 10
 FEWEST_SHOWN = 20  # 11 to 14 are not 10 when they are rounded
@@ -113,6 +119,11 @@ class Material:
         """Whether figures of the model may be shown."""
         return self.internal or (self.may_be_counted and not self.pattern.model_is_coarse)
 
+    @property
+    def not_judged(self) -> str:
+        """Why figures of the model may not be shown, in words."""
+        return NOT_JUDGED if self.may_be_counted else NOT_COUNTED
+
     def may_be_shown(self, measure: str) -> bool:
         """Whether a measure may be shown: the event rate where events may be counted, figures of the model else."""
         return self.may_be_counted if measure == "event_rate" else self.may_be_judged
@@ -122,6 +133,10 @@ class Material:
         """Keys of the variables and intersections that the report is about."""
         if self.options.by is not None:
             keys = self.options.by
+            if not keys:
+                raise DataError(
+                    "no variable is named by which to divide; give some, such as age_group,gender, or leave it out"
+                )
             for key in keys:
                 grouping(self.study, key)  # what is not there is refused before anything is computed
             return tuple(dict.fromkeys(CROSS.join(part.strip() for part in key.split(CROSS)) for key in keys))

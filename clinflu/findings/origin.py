@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from clinflu.findings.material import Material
+from clinflu.model.family import options_words
 
 LIBRARIES = (
     "numpy",
@@ -33,6 +34,7 @@ def origin(material: Material) -> dict[str, Any]:
         "simulated patients": "yes" if provenance.simulated else "no",
         "cohort sha256": study.cohort.content_hash,
         "study sha256": study.fingerprint,
+        "family of the model": " ".join(filter(None, [study.model.family, options_words(study.model.of_margin)])),
         "penalty": study.penalty,
         "seed of the split": study.seed,
         "alert threshold": round(material.threshold, 4),

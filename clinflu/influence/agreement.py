@@ -10,6 +10,7 @@ from clinflu.data.arrays import Flags, Vector
 
 RESOLVED = 100.0
 PERCENT = 100.0
+FEWEST_FOR_R = 3
 MOST_DIGITS_OF_R = 7
 SMALLEST_PERCENT = 0.001
 
@@ -131,7 +132,9 @@ class Agreement:
     @property
     def _over(self) -> str:
         """Over how many comparisons, which are more than there are refits where several predictions share them."""
-        compared = f"over {self.compared:,} comparisons with refits"
+        compared = "over 1 comparison with a refit"
+        if self.compared != 1:
+            compared = f"over {self.compared:,} comparisons with refits"
         if self.predictions == 1 or self.refits is None:
             return f"{compared}{self._left_out}"
         of = f"of {self.predictions:,} predictions{self._left_out}"
@@ -239,8 +242,8 @@ def _graded(what: str, parts: Sequence[Pairs], pearson_r: float, slope: float) -
 
 
 def _pearson(estimate: Vector, refit: Vector) -> float:
-    """Return Pearson's r; NaN where one of them does not vary."""
-    if len(estimate) < 2 or np.ptp(estimate) == 0 or np.ptp(refit) == 0:
+    """Return Pearson's r; NaN where one of them does not vary, or two points would always lie on a line."""
+    if len(estimate) < FEWEST_FOR_R or np.ptp(estimate) == 0 or np.ptp(refit) == 0:
         return np.nan
     return float(np.corrcoef(estimate, refit)[0, 1])
 

@@ -190,11 +190,22 @@ def pass_over(train: TrainingRows, thetas: Matrix) -> Matrix:
     """Return the gradients of the fitted objective at several theta (p, k), reading X once: (p, k)."""
     gradients = train.model.penalty[:, None] * thetas
     if isinstance(train.x, DesignMatrix):
-        return gradients + train.x.sums(_gradients, train.y, train.weights, fixed=(thetas,))[0]
+        return gradients + _of_held(train.x, train, thetas)
     for start in range(0, len(train.x), PASS_ROWS):
         block = slice(start, start + PASS_ROWS)
         gradients += _gradients(train.x[block], train.y[block], train.weights[block], thetas)[0]
     return gradients
+
+
+def _of_held(x: DesignMatrix, train: TrainingRows, thetas: Matrix) -> Matrix:
+    if x.in_blocks:
+        return x.sums(_gradients, train.y, train.weights, fixed=(thetas,))[0]
+    return x.rmatvec(_residuals(x @ thetas, train.y, train.weights))
+
+
+def _residuals(margins: Matrix, y: Vector, weights: Vector) -> Matrix:
+    residuals: Matrix = weights[:, None] * (risk(margins) - y[:, None])
+    return residuals
 
 
 def _gradients(x: Matrix, y: Vector, weights: Vector, thetas: Matrix) -> tuple[Matrix]:

@@ -53,14 +53,9 @@ def _gram(x: AnyMatrix, weights: Vector) -> Matrix:
 def _quadratic(x: AnyMatrix, form: Matrix) -> Vector:
     """Return x_i' A x_i for each row, in blocks of rows."""
     if isinstance(x, DesignMatrix):
-        return x.each(_forms, fixed=(form,))
+        return x.quadratic(form)
     values = np.empty(len(x))
     for start in range(0, len(x), BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
-        values[block] = _forms(x[block], form)
-    return values
-
-
-def _forms(x: Matrix, form: Matrix) -> Vector:
-    values: Vector = np.einsum("np,np->n", x @ form, x)
+        values[block] = np.einsum("np,np->n", x[block] @ form, x[block])
     return values

@@ -85,13 +85,14 @@ class TrainingRows:
     @cached_property
     def leverage(self) -> Vector:
         """h_i = w_i s_i J_i' H^-1 J_i, (n,); they add up to the effective number of parameters."""
-        lower, _ = self.model.cholesky
         if isinstance(self.tangent, DesignMatrix):
-            return self.curvature * self.tangent.each(_quadratic, fixed=(lower,))
+            return self.curvature * self.tangent.quadratic(self.model.inverse)
+        lower, _ = self.model.cholesky
         quadratic = np.empty(len(self.x))
         for start in range(0, len(self.x), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
-            quadratic[block] = _quadratic(self.tangent[block], lower)
+            half = solve_triangular(lower, self.tangent[block].T, lower=True, check_finite=False)
+            quadratic[block] = np.einsum("pn,pn->n", half, half)
         return self.curvature * quadratic
 
     @cached_property
@@ -115,10 +116,3 @@ class TrainingRows:
 
 def _by_column(x: AnyMatrix) -> AnyMatrix:
     return x if isinstance(x, DesignMatrix) else np.asfortranarray(x)
-
-
-def _quadratic(x: Matrix, lower: Matrix) -> Vector:
-    """Return x_i' H^-1 x_i of each row, given the Cholesky factor of H."""
-    half = solve_triangular(lower, x.T, lower=True, check_finite=False)
-    quadratic: Vector = np.einsum("pn,pn->n", half, half)
-    return quadratic

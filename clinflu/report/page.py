@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinflu.data.shown import recorded_text
 from clinflu.figures.style import signed
+from clinflu.report.estimates import estimated
 
 if TYPE_CHECKING:
     from clinflu.figures.config import SafeFigure
@@ -19,7 +20,7 @@ def render(template: str, figures: "list[SafeFigure]", filters: dict[str, Any], 
     figures : list of SafeFigure
         The first brings plotly along.
     filters : dict
-        Of the template, beside ``recorded`` and ``signed``.
+        Of the template, beside ``recorded``, ``signed`` and ``estimated``.
     **values
         What else the template names.
     """
@@ -31,7 +32,7 @@ def render(template: str, figures: "list[SafeFigure]", filters: dict[str, Any], 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("clinflu.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update({"recorded": recorded_text, "signed": signed, **filters})
+    environment.filters.update({"recorded": recorded_text, "signed": signed, "estimated": estimated, **filters})
     charts = [
         Markup(figure.to_html(full_html=False, include_plotlyjs=place == 0, config=SAFE_CONFIG))  # noqa: S704 -- plotly's own markup
         for place, figure in enumerate(figures)

@@ -12,6 +12,7 @@ from clinflu.analysis.case_study import CHILD, CaseStudy, PastPatient
 from clinflu.data.shown import printable, recorded_text
 from clinflu.figures.style import signed
 from clinflu.influence.result import PERCENT
+from clinflu.report.estimates import estimated
 
 VARIABLES_SHOWN = 6
 PATIENTS_SHOWN = 10
@@ -40,17 +41,20 @@ def _fragility(values: dict[str, Any]) -> list[RenderableType]:
     found = values.get("fragility")
     if found is None:
         return []
-    table = Table(title="One altered past record", title_justify="left", title_style="bold")
-    for name in ("What", "Past encounter", "Altered"):
-        table.add_column(name)
-    for name in ("Estimate", "Refit"):
-        table.add_column(name, justify="right")
-    table.add_column("Decision")
+    table = _table(
+        "One altered past record: change of the risk, percentage points",
+        ("What", "left"),
+        ("Past encounter", "left"),
+        ("Altered", "left"),
+        ("Estimate", "right"),
+        ("Refit", "right"),
+        ("Decision", "left"),
+    )
     for row in found["alterations"]:
-        changes = (signed(row[f"risk_change_{name}_pp"]) for name in ("estimate", "refit"))
+        changes = estimated(row["risk_change_estimate_pp"]), signed(row["risk_change_refit_pp"])
         decision = "changes" if row["flips"] else "stays"
-        table.add_row(row["kind"], row["encounter"], Text(row["altered"]), *changes, decision)
-    return [Text(found["words"]), table]
+        table.add_row(row["kind"], row["encounter"], _words(row["altered"]), *changes, decision)
+    return [_words(found["words"]), table]
 
 
 def case_study_view(study: CaseStudy, *, with_children: bool) -> RenderableType:
@@ -133,7 +137,7 @@ def _patients(patients: list[dict[str, Any]], title: str) -> Table:
         table.add_row(
             row["encounter"] + same,
             "event" if row["outcome"] else "no event",
-            signed(row["risk_change_estimate_pp"]),
+            estimated(row["risk_change_estimate_pp"]),
             signed(row["risk_change_refit_pp"]),
             _words(carried),
         )
@@ -164,7 +168,7 @@ def _subgroup_table(groups: list[dict[str, Any]]) -> Table:
             f"{row['training_encounters']:,}",
             f"{PERCENT * row['event_rate']:.1f} %",
             str(row["of_strongest"]),
-            signed(row["risk_change_estimate_pp"]),
+            estimated(row["risk_change_estimate_pp"]),
             signed(row["risk_change_refit_pp"]),
         )
     return table

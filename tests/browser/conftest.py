@@ -84,17 +84,30 @@ def visit(browser):
     yield from _visits(browser)
 
 
+@pytest.fixture
+def revisit(browser, browser_context):
+    """Open pages of a browser that was at this server before: what it loads and compiles then, it need not now."""
+    yield from _visits(browser, browser_context)
+
+
 @pytest.fixture(scope="module")
 def visit_once(browser):
     """Open pages that stay open for all tests of a file."""
     yield from _visits(browser)
 
 
-def _visits(browser):
+@pytest.fixture(scope="module")
+def browser_context(browser):
+    """What the pages of a file keep in common: cookies and cache. It is for one server."""
+    with browser.new_context() as context:
+        yield context
+
+
+def _visits(browser, context=None):
     opened = []
 
-    def open_page(width, height, scheme):
-        opened.append(_page(browser, width, height, scheme))
+    def open_page(width, height, scheme, context=context):
+        opened.append(_page(browser, width, height, scheme, context))
         return next(opened[-1])
 
     yield open_page
@@ -102,10 +115,11 @@ def _visits(browser):
         next(one, None)
 
 
-def _page(browser, width=1400, height=1000, scheme="light"):
+def _page(browser, width=1400, height=1000, scheme="light", context=None):
     """Make a page that remembers what must not happen, requests elsewhere, dialogs and errors, and what is heavy."""
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    opened = context.new_page()
+    opened = context.new_page() if context else browser.new_page()  # without a context it has one to itself
+    opened.set_viewport_size({"width": width, "height": height})
+    opened.emulate_media(color_scheme=scheme)
     opened.set_default_timeout(PATIENCE_MS)
     opened.outside, opened.dialogs, opened.errors, opened.frames_received, opened.asked = [], [], [], [], []
     opened.on("request", lambda one: opened.outside.append(one.url) if _is_outside(one.url) else None)
@@ -116,7 +130,7 @@ def _page(browser, width=1400, height=1000, scheme="light"):
     opened.on("console", lambda one: opened.errors.append(one.text) if one.type == "error" else None)
     opened.on("dialog", lambda one: (opened.dialogs.append(one.message), one.dismiss()))
     yield opened
-    context.close()
+    opened.close()
 
 
 def _is_outside(url):
@@ -174,9 +188,9 @@ def voila(saved_audit, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def lab(saved_audit, tmp_path_factory):
-    """The server of ``clinflu lab``, with a notebook as a user writes it."""
-    yield from _lab(saved_audit, tmp_path_factory)
+def lab(saved_audit, saved_simulated, tmp_path_factory):
+    """The server of ``clinflu lab``, with notebooks as a user writes them: on attacks, and on the built-in cohort."""
+    yield from _lab({"hostile": saved_audit, "story": saved_simulated}, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -190,12 +204,6 @@ def saved_simulated(simulated_audit, tmp_path_factory):
 def gallery(saved_simulated, tmp_path_factory):
     """The server of ``clinflu app`` on the built-in cohort, to be looked at."""
     yield from _voila(saved_simulated, tmp_path_factory)
-
-
-@pytest.fixture(scope="session")
-def gallery_lab(saved_simulated, tmp_path_factory):
-    """The server of ``clinflu lab`` on the built-in cohort, to be looked at."""
-    yield from _lab(saved_simulated, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -216,16 +224,11 @@ def _voila(folder, tmp_path_factory, role="clinician"):
     yield from served(serve_command(), environment, place, lambda process: listening_port(place / "place", process))
 
 
-def _lab(folder, tmp_path_factory):
+def _lab(folders, tmp_path_factory):
     place = tmp_path_factory.mktemp("lab")
-    cells = [
-        f"import clinflu\n\naudit = clinflu.Audit.open({str(folder)!r})",
-        "clinflu.dashboard.app(audit)",
-    ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
     (place / "notebooks").mkdir()
-    nbformat.write(notebook, place / "notebooks" / "story.ipynb")
+    for name, folder in folders.items():
+        nbformat.write(_notebook(folder), place / "notebooks" / f"{name}.ipynb")
     command = [*lab_command(place / "notebooks"), "--no-browser", "--allow-root"]
     environment = {
         **lab_environment(place / "place"),
@@ -235,6 +238,15 @@ def _lab(folder, tmp_path_factory):
         "JUPYTERLAB_WORKSPACES_DIR": str(place / "workspaces"),
     }
     yield from served(command, environment, place, lambda process: port_of_lab(process, place / "log.txt"))
+
+
+def _notebook(folder):
+    cells = [
+        f"import clinflu\n\naudit = clinflu.Audit.open({str(folder)!r})",
+        "clinflu.dashboard.app(audit)",
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
 
 
 def port_of_lab(process, log):

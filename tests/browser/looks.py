@@ -12,6 +12,7 @@ from PIL import Image
 REFERENCES = Path(__file__).parent / "references"
 RENEW = "CLINFLU_NEW_REFERENCES"
 SERIOUS = ("serious", "critical")
+FINDINGS_ALONE = {"resultTypes": ["violations"]}  # what is in order need not be described, element by element
 COLOURS = 48
 NOTICEABLE = 48  # of 255
 LARGEST_SHARE = 0.02
@@ -52,7 +53,7 @@ def cut_off(page):
 
 def stumbling_blocks(page, inside=None):
     """Return the serious and critical findings of axe-core."""
-    found = Axe().run(page, context=inside).response["violations"]
+    found = Axe().run(page, context=inside, options=FINDINGS_ALONE).response["violations"]
     return [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in SERIOUS]
 
 

@@ -394,32 +394,3 @@ def ask(server, path, headers=None):
         return answer.status, answer.getheader("Location", ""), answer.read()
     finally:
         connection.close()
-
-
-def test_the_same_dashboard_runs_in_a_notebook(page, lab, audit):
-    page.goto(f"{lab.url}/lab/tree/story.ipynb?token={lab.token}&reset", wait_until="domcontentloaded")
-    page.wait_for_selector(".jp-Notebook .jp-Cell")
-    page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
-    page.click("text=Run >> nth=0")
-    page.click("li[data-command='runmenu:run-all']")
-    page.wait_for_selector("button.clinflu-row")
-    page.evaluate(WATCH)
-    name = choose_row(page, 0)
-    worst = audit.mistakes().index[0]
-    assert name in page.locator(".clinflu-patient .clinflu-headline").inner_text()
-    open_past_patients(page)
-    trace = audit.trace(worst)
-    change = trace.pushed_toward_error["risk_change_refit_pp"].iloc[0]
-    assert step(trace.risk, change) in page.locator(".clinflu-card .clinflu-effect").first.inner_text()
-    open_what_if(page)
-    page.locator(".clinflu-card input[type=checkbox]").first.check()
-    page.get_by_text("The past patients that you ticked (1)").wait_for()
-    page.get_by_role("button", name="Refit", exact=True).click()
-    assert answered(page) == step(trace.risk, change)
-    settle(page)
-    assert "Would you like to" not in page.locator("body").inner_text()
-    assert page.locator(".modebar-btn").count() == 0
-    assert page.outside == []
-    assert page.dialogs == []
-    assert page.locator("img[src='x']").count() == 0
-    assert page.evaluate("window.staleFrames") == []

@@ -1,4 +1,4 @@
-"""Every state of the flow, at every width, light and dark, under Voila and in JupyterLab: read and compared."""
+"""Every state of the flow, at every width, light and dark, under Voila: read and compared."""
 
 import pytest
 from browser.looks import LARGEST_SHARE, assert_as_it_was, cut_off, share_of_difference, stumbling_blocks
@@ -29,8 +29,8 @@ def look(page, name, place=None):
 
 
 @pytest.mark.parametrize(("width", "scheme"), SEEN)
-def test_every_state_is_whole_and_readable(visit, gallery, width, scheme):
-    page = visit(width=width, height=HEIGHT, scheme=scheme)
+def test_every_state_is_whole_and_readable(revisit, gallery, width, scheme):
+    page = revisit(width=width, height=HEIGHT, scheme=scheme)
     page.goto(f"{gallery.url}/?token={gallery.token}", wait_until="commit")
     page.wait_for_selector("button.clinflu-row")
     page.evaluate(WATCH)
@@ -72,29 +72,9 @@ def everything_open(page):
     settle(page)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_same_in_jupyterlab(visit, gallery_lab, width):
-    page = visit(width=width, height=HEIGHT, scheme="light")
-    page.goto(f"{gallery_lab.url}/lab/tree/story.ipynb?token={gallery_lab.token}&reset", wait_until="domcontentloaded")
-    page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
-    page.click("text=Run >> nth=0")
-    page.click("li[data-command='runmenu:run-all']")
-    page.wait_for_selector("button.clinflu-row")
-    choose_row(page, 0)
-    open_past_patients(page)
-    open_what_if(page)
-    settle(page)
-    page.wait_for_timeout(300)
-    settle(page)
-    assert cut_off(page) == []
-    assert stumbling_blocks(page, ".clinflu-app") == []
-    patient = page.locator(".clinflu-patient")
-    assert_as_it_was(lambda: patient.screenshot(animations="disabled"), f"lab-{width}-patient")
-
-
-def test_the_measures_find_what_they_are_for(visit, gallery):
+def test_the_measures_find_what_they_are_for(revisit, gallery):
     """Each check is shown a fault that it must find."""
-    page = visit(width=1280, height=HEIGHT, scheme="light")
+    page = revisit(width=1280, height=HEIGHT, scheme="light")
     page.goto(f"{gallery.url}/?token={gallery.token}", wait_until="commit")
     page.wait_for_selector("button.clinflu-row")
     choose_row(page, 0)

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
 
@@ -36,6 +36,7 @@ serve(*map(pathlib.Path, sys.argv[1:]), open_browser=False)
 """
 LIMIT_S = 60
 GONE_LIMIT_S = 30
+FORGETS_AFTER_S = 3
 VISITORS = 50
 MIB = 2**20
 PASSWORD = "correct horse battery"  # noqa: S105
@@ -149,17 +150,36 @@ def pss(processes):
 
 
 @pytest.fixture(scope="module")
-def quick(saved_audit):
+def server(saved_audit):
+    """Serve in a way, by the server that a test before left running if there is one: a start takes seconds."""
+    with ExitStack() as stack:
+        running = {}
+
+        def serve(access=LOCAL, **options):
+            way = (access, *sorted(options.items()))
+            if way not in running or running[way].process.poll() is not None:
+                running[way] = stack.enter_context(serving(saved_audit, access, **options))
+            return running[way]
+
+        yield serve
+
+
+@pytest.fixture
+def quick(server):
     """A server that soon forgets who left."""
-    with serving(saved_audit, idle_limit_s=5, culling_every_s=1, refill_after_s=0) as served:
-        yield served
+    return server(idle_limit_s=FORGETS_AFTER_S, culling_every_s=1, refill_after_s=0)
 
 
-@pytest.fixture(scope="module")
-def guarded(saved_audit):
+@pytest.fixture
+def guarded(server):
     """A server that asks for a password."""
-    with serving(saved_audit, Access(password=PASSWORD)) as served:
-        yield served
+    return server(Access(password=PASSWORD))
+
+
+@pytest.fixture
+def proxied(server):
+    """A server behind a proxy."""
+    return server(Access(proxy=PROXY))
 
 
 @pytest.fixture
@@ -214,44 +234,30 @@ def test_a_port_that_was_taken_meanwhile_ends_the_server_at_once(saved_audit, pl
 
 
 @forks
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
-def test_no_kernel_and_no_parent_of_kernels_outlives_the_server(saved_audit, signum):
-    with serving(saved_audit) as served:
-        served.visit()
-        served.wait_for_kernels(2)
-        family = served.family
-        served.process.send_signal(signum)
-        assert served.process.wait(GONE_LIMIT_S) == (0 if signum == signal.SIGTERM else -signum), served.log
-        wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
+def test_a_page_that_is_left_takes_its_kernel_with_it(server, visit):
+    served = server()
+    count = len(served.kernels)
+    page = visit(1280, 900, "light")
+    page.goto(f"http://127.0.0.1:{served.port}/?token={TOKEN}", wait_until="commit")
+    page.wait_for_selector("button.clinflu-row")
+    served.wait_for_kernels(count + 1)
+    page.goto("about:blank")
+    served.wait_for_kernels(count)
 
 
 @forks
-@pytest.mark.parametrize("impatient", [False, True])
-def test_it_ends_in_order_while_a_kernel_still_starts(saved_audit, impatient):
-    with serving(saved_audit, refill_after_s=0) as served:
-        served.visit()
-        while len(family := served.family) < 4:  # the server, the parent of kernels, the visitor's, and the next one's
-            pass
-        served.process.terminate()
-        for _ in range(5 * impatient):
-            time.sleep(0.02)
-            served.process.terminate()
-        assert served.process.wait(GONE_LIMIT_S) == 0, served.log
-        wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
-
-
-@forks
-def test_a_second_visitor_shares_the_memory_of_the_first(saved_audit):
-    with serving(saved_audit) as served:
-        served.visit()
-        served.wait_for_kernels(2)
-        time.sleep(2)  # the kernel that waits has run the notebook
-        before = pss(served.family)
-        served.visit()
-        served.wait_for_kernels(3)
-        time.sleep(2)
-        assert pss(served.family) - before < 300 * MIB
-        assert len({one.pid for one in served.kernels}) == 3
+def test_a_second_visitor_shares_the_memory_of_the_first(server):
+    served = server()
+    count = len(served.kernels)
+    served.visit()
+    served.wait_for_kernels(count + 1)
+    time.sleep(2)  # the kernel that waits has run the notebook
+    before = pss(served.family)
+    served.visit()
+    served.wait_for_kernels(count + 2)
+    time.sleep(2)
+    assert pss(served.family) - before < 300 * MIB
+    assert len({one.pid for one in served.kernels}) == count + 2
 
 
 @forks
@@ -259,7 +265,7 @@ def test_of_many_visitors_who_left_no_kernel_is_kept(quick):
     pages = [quick.visit() for _ in range(VISITORS)]
     assert len({re.search(r'"kernelId": ?"([^"]+)"', page)[1] for page in pages}) == VISITORS
     quick.wait_for_kernels(1)
-    time.sleep(8)
+    time.sleep(FORGETS_AFTER_S + 3)
     assert len(quick.kernels) == 1  # the one that waits is not culled
     assert "clinflu" in quick.visit()
 
@@ -316,15 +322,14 @@ def test_the_password_opens_the_page_and_no_other_does(guarded):
     assert PASSWORD not in guarded.log
 
 
-def test_behind_a_proxy_the_token_is_needed_and_its_origin_let_in(saved_audit):
-    with serving(saved_audit, Access(proxy=PROXY)) as served:
-        assert urllib.parse.urlsplit(served.ask("/", Host="audit.example.org", Origin=PROXY)[1]).path == "/login"
-        kernel = re.search(r'"kernelId": ?"([^"]+)"', served.visit())[1]
-        channels = f"/api/kernels/{kernel}/channels"
-        assert served.ask(channels, **UPGRADE, Origin=PROXY)[0] == 403
-        cookie = cookie_of(served)
-        assert served.ask(channels, **UPGRADE, Origin=PROXY, Cookie=cookie)[0] == 101
-        assert served.ask(channels, **UPGRADE, Origin="https://evil.example.org", Cookie=cookie)[0] == 403
+def test_behind_a_proxy_the_token_is_needed_and_its_origin_let_in(proxied):
+    assert urllib.parse.urlsplit(proxied.ask("/", Host="audit.example.org", Origin=PROXY)[1]).path == "/login"
+    kernel = re.search(r'"kernelId": ?"([^"]+)"', proxied.visit())[1]
+    channels = f"/api/kernels/{kernel}/channels"
+    assert proxied.ask(channels, **UPGRADE, Origin=PROXY)[0] == 403
+    cookie = cookie_of(proxied)
+    assert proxied.ask(channels, **UPGRADE, Origin=PROXY, Cookie=cookie)[0] == 101
+    assert proxied.ask(channels, **UPGRADE, Origin="https://evil.example.org", Cookie=cookie)[0] == 403
 
 
 def cookie_of(served):
@@ -340,11 +345,29 @@ def cookie_of(served):
 
 
 @forks
-def test_a_page_that_is_left_takes_its_kernel_with_it(saved_audit, visit):
-    with serving(saved_audit) as served:
-        page = visit(1280, 900, "light")
-        page.goto(f"http://127.0.0.1:{served.port}/?token={TOKEN}", wait_until="commit")
-        page.wait_for_selector("button.clinflu-row")
-        served.wait_for_kernels(2)
-        page.goto("about:blank")
-        served.wait_for_kernels(1)
+@pytest.mark.parametrize(("signum", "access"), [(signal.SIGTERM, LOCAL), (signal.SIGKILL, Access(proxy=PROXY))])
+def test_no_kernel_and_no_parent_of_kernels_outlives_the_server(server, signum, access):
+    served = server(access)
+    count = len(served.kernels)
+    served.visit()
+    served.wait_for_kernels(count + 1)
+    family = served.family
+    served.process.send_signal(signum)
+    assert served.process.wait(GONE_LIMIT_S) == (0 if signum == signal.SIGTERM else -signum), served.log
+    wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
+
+
+@forks
+@pytest.mark.parametrize("impatient", [False, True])
+def test_it_ends_in_order_while_a_kernel_still_starts(server, impatient):
+    served = server(refill_after_s=0)
+    count, end = len(served.family), time.monotonic() + LIMIT_S
+    served.visit()  # by the kernel that waited; the next one's starts
+    while len(family := served.family) == count:
+        assert time.monotonic() < end
+    served.process.terminate()
+    for _ in range(5 * impatient):
+        time.sleep(0.02)
+        served.process.terminate()
+    assert served.process.wait(GONE_LIMIT_S) == 0, served.log
+    wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)

@@ -7,16 +7,18 @@ import pandas as pd
 import pytest
 
 from clinflu import Audit, Edit, Relabel, Remove
-from clinflu.analysis.what_if.actions import Add
 from clinflu.analysis import ANALYSES
 from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.support import support_cuts
+from clinflu.analysis.what_if.actions import Add
 from clinflu.data.backends import BACKENDS
 from clinflu.errors import ClinfluError
 from clinflu.study import Study
 from data_loaders import load
 
 HELD = [name for name in BACKENDS if name != "dense"]
+APART = {"train", "study", "notes", "passes", "iterations"}
+COMPARED = (pd.DataFrame, np.ndarray, np.generic, str, int, float, type(None))
 DRAWN = {"support", "support_calibration"}  # their cuts come from fewer encounters where a pass is what costs
 
 
@@ -108,28 +110,28 @@ def outcome(call):
 
 def alike(ours, truth):
     """Assert that two results agree to 1e-7 of their size, wherever they hold numbers."""
-    assert type(ours) is type(truth)
-    if isinstance(ours, pd.DataFrame):
-        pd.testing.assert_frame_equal(ours, truth, rtol=1e-7, atol=1e-9)
-    elif isinstance(ours, pd.Series):
-        pd.testing.assert_series_equal(ours, truth, rtol=1e-7, atol=1e-9)
-    elif isinstance(ours, np.ndarray | float) and np.asarray(ours).dtype.kind == "f":
-        np.testing.assert_allclose(ours, truth, rtol=1e-7, atol=1e-9)
-    elif isinstance(ours, np.ndarray):
-        np.testing.assert_array_equal(ours, truth)
-    elif isinstance(ours, ClinfluError):
-        assert ours.one_line == truth.one_line
-    elif isinstance(ours, tuple | list):
-        assert len(ours) == len(truth)
-        for one, other in zip(ours, truth, strict=True):
-            alike(one, other)
-    elif isinstance(ours, dict):
-        assert ours.keys() == truth.keys()
-        for key in ours:
-            alike(ours[key], truth[key])
-    elif dataclasses.is_dataclass(ours) and not isinstance(ours, Study):
-        for one in dataclasses.fields(ours):
-            if one.name not in {"train", "study", "notes", "passes", "iterations"}:
-                alike(getattr(ours, one.name), getattr(truth, one.name))
-    elif isinstance(ours, str | int | bool | type(None) | np.generic):
-        assert ours == truth
+    first, second = dict(leaves(ours)), dict(leaves(truth))
+    assert first.keys() == second.keys()
+    for path, value in first.items():
+        if isinstance(value, pd.DataFrame):
+            pd.testing.assert_frame_equal(value, second[path], rtol=1e-7, atol=1e-9)
+        elif isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f":
+            np.testing.assert_allclose(value, second[path], rtol=1e-7, atol=1e-9, err_msg=path)
+        else:
+            assert np.all(value == second[path]), path
+
+
+def leaves(value, path="."):
+    """Give the path and value of everything in a result that is no container, but of the study that it is about."""
+    if isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, tuple | list):
+        parts = enumerate(value)
+    elif dataclasses.is_dataclass(value):
+        parts = ((one.name, getattr(value, one.name)) for one in dataclasses.fields(value) if one.name not in APART)
+    else:
+        value = value.to_frame() if isinstance(value, pd.Series) else value
+        yield path, value if isinstance(value, COMPARED) else type(value)
+        return
+    for name, part in parts:
+        yield from leaves(part, f"{path}{name}.")

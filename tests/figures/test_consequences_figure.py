@@ -52,7 +52,8 @@ def test_bars_are_the_changes_of_the_loss_of_each_subgroup(refit, subgroups):
     for row in subgroups.itertuples():
         recorded = frame.loc[losses.index, row.variable]
         members = recorded.isna() if row.level == "missing" else recorded == row.level
-        assert bars[f"{row.label}: {row.level}"] == pytest.approx(losses[members.to_numpy(dtype=bool)].mean())
+        level = "not recorded" if row.level == "missing" else row.level
+        assert bars[f"{row.label}: {level}"] == pytest.approx(losses[members.to_numpy(dtype=bool)].mean())
 
 
 def test_the_worst_is_at_the_top_and_the_best_at_the_bottom(subgroups):
@@ -86,10 +87,10 @@ def test_what_does_not_change_or_is_not_known_is_not_drawn():
     ("changes", "n", "said"),
     [
         ([0.2, 0.1, -0.3, 0.0], 100, "Of 4 subgroups of 30 or more, 2 get worse and 1 better"),
-        ([0.2, np.nan], 100, "Of 1 subgroups of 30 or more, 1 get worse and 0 better"),
+        ([0.2, np.nan], 100, "Of 1 subgroup of 30 or more, 1 gets worse and 0 better"),
         ([0.00009, -0.00009], 100, "No subgroup of 30 or more gets noticeably worse or better"),
-        ([0.00011, -0.00011], 100, "Of 2 subgroups of 30 or more, 1 get worse and 1 better"),
-        ([0.2, -0.2], [29, 30], "Of 1 subgroups of 30 or more, 0 get worse and 1 better"),
+        ([0.00011, -0.00011], 100, "Of 2 subgroups of 30 or more, 1 gets worse and 1 better"),
+        ([0.2, -0.2], [29, 30], "Of 1 subgroup of 30 or more, 0 get worse and 1 better"),
         ([0.2], 29, "No subgroup of 30 or more gets noticeably worse or better"),
         ([], 100, "No subgroup of 30 or more gets noticeably worse or better"),
     ],
@@ -119,3 +120,18 @@ def test_a_long_level_does_not_push_the_bars_aside():
     long = made_up([0.2]).assign(level="x" * 200)
     (label,) = drawn(long)[0]
     assert len(label) <= 32
+
+
+def test_long_levels_that_begin_alike_stay_apart():
+    ends = ("to a skilled nursing facility", "to home with a home health service", "within this institution")
+    alike = made_up([0.3, 0.2, 0.1]).assign(level=[f"Discharged or transferred {end}" for end in ends])
+    labels = list(drawn(alike)[0])
+    assert len(set(labels)) == len(ends)
+    assert all(len(one) <= 32 for one in labels)
+    assert [one[-8:] for one in labels] == [end[-8:] for end in ends]
+
+
+def test_the_axis_is_in_the_words_of_the_reader():
+    spec = consequences_spec(made_up([0.2]), simulated=False, axis="Change of the prediction error")
+    assert spec["layout"]["xaxis"]["title"]["text"] == "Change of the prediction error"
+    assert "nats" in consequences_figure(made_up([0.2])).layout.xaxis.title.text

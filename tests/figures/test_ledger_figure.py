@@ -57,7 +57,8 @@ def test_a_bar_is_a_refit_without_the_whole_group(audit, chosen):
 def test_rows_bear_their_level_and_that_of_the_patient_says_so(audit, chosen, ledger):
     axis = ledger_figure(audit.prediction(chosen), ledger).layout.yaxis
     mine = ledger.frame["holds_audited_patient"]
-    wanted = [f"{level}{' (as this patient)' if own else ''}" for level, own in mine.items()]
+    names = ["not recorded" if level == "missing" else level for level in mine.index]
+    wanted = [f"{level}{' (as this patient)' if own else ''}" for level, own in zip(names, mine, strict=True)]
     assert list(axis.ticktext) == wanted
     assert list(axis.tickvals) == list(range(len(wanted)))
     assert axis.range[0] > axis.range[1]  # the first at the top

@@ -174,6 +174,11 @@ def test_a_variable_that_is_not_there_is_refused_before_anything_is_computed(sim
         _ = Material(simulated_audit, Options(("gendre",))).asked
 
 
+def test_a_report_by_no_variable_is_refused(simulated_audit):
+    with pytest.raises(DataError, match="no variable is named"):
+        _ = Material(simulated_audit, Options(())).asked
+
+
 def test_values_are_rounded_as_they_are_published():
     count, share, number = Column("a", "A", "count"), Column("b", "B", "share"), Column("c", "C", "number", 1)
     assert count.rounded(12.0) == 12

@@ -10,8 +10,8 @@ from clinflu.analysis.subgroups import Bootstrap
 from clinflu.data import BaselineSpec, CohortSchema, FeatureSpec, Provenance, build_cohort
 from clinflu.errors import DataError
 from clinflu.findings.disclosure import LARGEST_HIDDEN, Pattern
-from clinflu.findings.document import Table
-from clinflu.findings.material import NOT_JUDGED, WITHHELD, Material, Options
+from clinflu.findings.document import Chart, Table
+from clinflu.findings.material import NOT_COUNTED, NOT_JUDGED, WITHHELD, Material, Options
 from clinflu.findings.sections import SECTIONS
 from clinflu.report.subgroup_report import material_of
 
@@ -61,6 +61,25 @@ def test_of_a_model_that_gives_few_risks_only_sizes_and_events_are_shown():
     for row in tables(material, "subgroups")["subgroup_fit"].records():
         assert {row[name] for name in ("auroc", "brier", "calibration_slope")} == {WITHHELD}
     assert NOT_JUDGED in SECTIONS["summary"](material).parts[0].paragraphs
+
+
+def test_nothing_that_is_withheld_is_drawn_or_taken_for_nothing_found():
+    material = Material(coarse_audit(), Options(bootstrap=QUICK))
+    assert tables(material, "model")["coefficients"].note == NOT_JUDGED
+    section = SECTIONS["subgroups"](material)
+    assert not [part.key for part in section.parts if isinstance(part, Chart)]
+    assert section.parts[0].paragraphs[0] == NOT_JUDGED
+    assert "does not mean that there is none" in tables(material, "subgroups")["notable_differences"].note
+
+
+def test_a_report_says_whether_the_events_or_the_risks_are_too_few():
+    found = set()
+    for audit in map(random_audit, range(60)):
+        material = Material(audit, Options(bootstrap=QUICK))
+        if not material.may_be_judged:
+            (words,) = SECTIONS["calibration"](material).parts
+            found.add((material.may_be_counted, *words.paragraphs))
+    assert found == {(True, NOT_JUDGED), (False, NOT_COUNTED)}
 
 
 def test_the_internal_report_of_such_a_model_shows_everything():

@@ -9,6 +9,9 @@ from rich.console import Console
 from clinflu import Audit
 from clinflu.analysis.trace_values import trace_values
 from clinflu.data.pseudonym import Pseudonyms
+from clinflu.figures.attribution import attribution_figure
+from clinflu.figures.removal import removal_figure
+from clinflu.report.page import render
 from clinflu.report.terminal import trace_view
 from clinflu.report.trace_page import trace_page
 
@@ -36,3 +39,22 @@ def test_a_model_of_few_variables_has_no_row_for_others(small_cohort):
     assert not re.search(r"\d+ others", text)
     assert "Subgroups" not in text
     assert "Which subgroups" not in trace_page(audit.trace(audit.worst_miss()), Pseudonyms(b"k" * 32))
+
+
+def test_an_estimate_that_is_not_there_says_nothing_of_the_refit(small_cohort):
+    audit = Audit.fit(small_cohort)
+    trace, names = audit.trace(audit.worst_miss()), Pseudonyms(b"k" * 32)
+    values = trace_values(trace, names)
+    values["pushed_against"][0]["risk_change_estimate_pp"] = None
+    stream = io.StringIO()
+    Console(file=stream, force_terminal=False, width=200).print(trace_view(values))
+    assert "no estimate" in stream.getvalue()
+    assert "no finite fit" not in stream.getvalue()
+    page = render(
+        "trace.html.j2",
+        [attribution_figure(trace), removal_figure(trace, names)],
+        {},
+        trace={**values, "fragility": None},
+    )
+    assert "no estimate" in page
+    assert "no finite fit" not in page

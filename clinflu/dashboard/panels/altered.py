@@ -10,15 +10,20 @@ from clinflu.dashboard.wording import points
 from clinflu.data.pseudonym import Pseudonyms
 
 HEADS = ("What", "Past encounter", "Altered", "Estimate, points", "Refitted, points", "Decision")
+OTHER_MODEL = (
+    "How much one altered record could change is known for a logistic regression alone; this model is another."
+)
 NOTE = (
     "Every plausible edit of every past record was estimated, and the strongest refitted. A large figure says how much "
     "rests on single records, not that any of them is wrong."
 )
 
 
-def asked_box() -> Node:
-    """Return the box that asks."""
+def asked_box(state: State) -> Node:
+    """Return the box that asks; of a model of which it cannot be answered, a line that says so."""
     legend = node("legend", "One altered past record")
+    if not state.audit.study.model.is_logistic:
+        return node("fieldset", legend, node("p", OTHER_MODEL, class_="clinflu-note"), key="altered")
     button = node("button", "Search how much it could change", type="button", act="ask-altered")
     return node("fieldset", legend, button, key="altered")
 
@@ -43,11 +48,11 @@ def answer_box(state: State) -> Child:
     )
 
 
-def _row(row: dict[str, Any], names: Pseudonyms) -> tuple[str, ...]:
+def _row(row: dict[str, Any], names: Pseudonyms) -> tuple[Child, ...]:
     return (
         str(row["kind"]).capitalize(),
-        names.encounter(str(row["encounter_id"])),
-        str(row["altered"]),
+        node("span", names.encounter(str(row["encounter_id"])), class_="clinflu-name"),
+        str(row["altered"]).replace(" -> ", " → "),
         points(row["change_estimate_pp"], 2),
         points(row["change_pp"], 2),
         "changes" if row["flips"] else "stays",

@@ -8,11 +8,10 @@ from clinflu.analysis.carriers import Carrier
 from clinflu.analysis.prediction import Prediction
 from clinflu.dashboard.answers import WORKING
 from clinflu.dashboard.nodes import Child, Node, node
-from clinflu.dashboard.panels.verdicts import verdict_box
+from clinflu.dashboard.panels.verdicts import possible, verdict_box
 from clinflu.dashboard.state import State
 from clinflu.dashboard.wording import outcome, points, step
 from clinflu.data.shown import shown
-from clinflu.verdicts import RECORD
 
 ESTIMATE = "estimate; the refit is under way"
 ESTIMATE_ALONE = "estimate; not refitted"
@@ -64,10 +63,15 @@ def card(
         node("ul", [_value(state, one, here) for one in row["carried_by"]], class_="clinflu-values"),
         _alike(state, row),
         _effect(state, prediction.risk, row, refitted=refitted),
-        verdict_box(state, "record", encounter_id, RECORD, "This record is"),
+        verdict_box(state, "record", encounter_id, _possible(state, encounter_id, row), "This record is"),
         class_="clinflu-card",
         key=name,
     )
+
+
+def _possible(state: State, encounter_id: str, row: dict[str, Any]) -> dict[str, str]:
+    said = state.verdict_of("record", encounter_id)
+    return possible(row["outcome"], said.says if said else "")
 
 
 def _flag(row: dict[str, Any], *, itself: bool) -> Child:

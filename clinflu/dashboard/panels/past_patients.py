@@ -17,8 +17,7 @@ from clinflu.dashboard.panels.working import progress_bar
 from clinflu.dashboard.python_text import past_calls
 from clinflu.dashboard.questions import grouping
 from clinflu.dashboard.screen import PAST_PATIENTS, WHAT_IF
-from clinflu.dashboard.wording import percent, points
-from clinflu.data.shown import shown
+from clinflu.dashboard.wording import level_words, nearness, percent, points
 from clinflu.figures.ledger import ledger_spec
 from clinflu.figures.removal import column_names, removal_spec
 
@@ -103,7 +102,7 @@ class PastPatients(TreePanel):
         return paragraphs(*said, class_="clinflu-shared")
 
     def _level(self, variable: str, level: str) -> str:
-        return shown(self._state.audit.cohort.schema.feature(variable), level)
+        return level_words(self._state.audit.cohort.schema.feature(variable), level)
 
     def _column(self, found: Pushed, *, toward: bool) -> Node:
         patients = found.toward_error if toward else found.against
@@ -133,7 +132,9 @@ class PastPatients(TreePanel):
     def _grade(self, found: Pushed) -> Child:
         if found.together is None:
             return None
-        words = grade_of_singles(pd.concat([found.toward_error, found.against]), self._state.audit.grades)
+        singles = pd.concat([found.toward_error, found.against])
+        analyst = self._state.role == "analyst"
+        words = grade_of_singles(singles, self._state.audit.grades) if analyst else nearness(singles)
         return node("p", f"How near the estimates are: {words}", class_="clinflu-note")
 
     def _onward(self) -> Node:
@@ -186,7 +187,7 @@ class PastPatients(TreePanel):
         parts = [("toward", found.toward_error), ("against", found.against)]
         rows = [
             (
-                self._state.names.encounter(str(name)),
+                node("span", self._state.names.encounter(str(name)), class_="clinflu-name"),
                 side,
                 points(row["risk_change_estimate_pp"], 2),
                 _refit(row, found),

@@ -10,7 +10,7 @@ from clinflu.dashboard.panels.panel import TreePanel, nothing_chosen
 from clinflu.dashboard.panels.verdicts import judge, note, sign, verdict_box
 from clinflu.dashboard.python_text import prediction_calls
 from clinflu.dashboard.screen import PATIENT
-from clinflu.dashboard.wording import interval, percent, points
+from clinflu.dashboard.wording import interval, interval_words, percent, points
 from clinflu.figures.attribution import attribution_spec, attribution_steps
 from clinflu.verdicts import PREDICTION
 
@@ -72,8 +72,7 @@ class Patient(TreePanel):
     def _of_the_interval(self, prediction: Prediction) -> str:
         if self._state.role == "analyst":
             return f"The interval: {prediction.interval.method}."
-        shrunk = " It leaves out what the penalty shifts." if self._state.audit.model.is_penalised else ""
-        return f"The interval says how far the risk could differ had it learned from other past patients.{shrunk}"
+        return interval_words("the risk", penalised=self._state.audit.model.is_penalised)
 
     def _numbers(self, prediction: Prediction) -> Child:
         if self._state.role != "analyst":

@@ -4,23 +4,23 @@ from collections.abc import Callable
 from math import isnan
 from typing import Any, ClassVar
 
-from clinflu.analysis.review import DISPUTED, FIXES, Gain, Queue, Suspect
-from clinflu.analysis.review.decisions import NO_EVENT, words_of
+from clinflu.analysis.review import DISPUTED, Gain, Queue, Suspect
+from clinflu.analysis.review.decisions import words_of
 from clinflu.analysis.review.gain import METHOD
 from clinflu.analysis.review.stopping import NOISE
 from clinflu.dashboard.nodes import Child, Node, node, paragraphs, table
 from clinflu.dashboard.panels.panel import TreePanel
-from clinflu.dashboard.panels.verdicts import NOTE_LENGTH
+from clinflu.dashboard.panels.verdicts import NOTE_LENGTH, possible
 from clinflu.dashboard.panels.working import progress_bar
 from clinflu.dashboard.python_text import OPENED
 from clinflu.dashboard.reviewing import Measured
 from clinflu.dashboard.wording import count
-from clinflu.verdicts import RECORD
 
 WHAT_IT_IS = (
     "Past records whose outcome the model finds hardest to believe, for somebody who can open the charts. A label that "
     "is found wrong is mended in training, and the model is refitted and judged on patients set aside to confirm."
 )
+WHY_ORDER = "Why the records stand in this order"
 PLACEHOLDER = "Note: what the chart says. No names or numbers of patients: it cannot be erased"
 FIXED = (
     "Planned and transfer: no event. Wrong patient: the other outcome. Died: left out of training, since who died "
@@ -86,7 +86,7 @@ class Review(TreePanel):
         (one,) = found.suspects
         name = self._state.names.encounter(one.encounter_id)
         return [
-            node("p", found.order_words, class_="clinflu-note"),
+            node("details", node("summary", WHY_ORDER), node("p", found.order_words), key="order"),
             node("h3", f"{name}, place {one.rank:,} of {found.records:,}"),
             node("p", f"Patient {self._state.names.patient(one.patient_id)}.", class_="clinflu-note"),
             node("ul", [node("li", text) for text in found.reason(one)], class_="clinflu-values"),
@@ -95,10 +95,9 @@ class Review(TreePanel):
         ]
 
     def _verdict(self, name: str, one: Suspect) -> Node:
-        says = [word for word in RECORD if one.outcome or FIXES.get(word) != NO_EVENT]
         buttons = [
-            node("button", RECORD[word], type="button", act="says", key=f"{name} {word}", class_="clinflu-quiet")
-            for word in says
+            node("button", words, type="button", act="says", key=f"{name} {word}", class_="clinflu-quiet")
+            for word, words in possible(one.outcome).items()
         ]
         note = node(
             "textarea", self._state.screen.queue_note, value=self._state.screen.queue_note, act="note", key=name,
@@ -145,7 +144,13 @@ class Review(TreePanel):
         names = self._state.names.encounters(map(str, frame.index))
         mine = {one.encounter for one in self._state.screen.verdicts if one.subject == "record" and not one.about}
         rows = [
-            (name, words_of(row["says"]), _by(row), row["note"], self._taking_back(name) if name in mine else "")
+            (
+                node("span", name, class_="clinflu-name"),
+                words_of(row["says"]),
+                _by(row),
+                row["note"],
+                self._taking_back(name) if name in mine else "",
+            )
             for name, row in zip(names, frame.to_dict("records"), strict=True)
         ]
         heads = ("Past record", "Verdict", "Said by", "Note", "Undo")
@@ -170,6 +175,8 @@ def gain_nodes(gains: tuple[Gain, ...]) -> list[Node]:
     if not gains:
         return paragraphs("No label was mended yet.")
     last = gains[-1]
+    if not last.mended:
+        return paragraphs(last.words)
     rows = [
         (one.label, _number(one.before), _number(one.after), _number(one.change), _between(one.low, one.high), one.says)
         for one in last.metrics

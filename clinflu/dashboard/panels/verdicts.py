@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from clinflu.analysis.review.decisions import FIXES, NO_EVENT
 from clinflu.dashboard.nodes import Child, Node, node
 from clinflu.dashboard.state import State
 from clinflu.errors import DataError
-from clinflu.verdicts import Subject
+from clinflu.verdicts import RECORD, Subject
 
 NOTE_LENGTH = "2000"
 KEPT = (
@@ -47,6 +48,19 @@ def verdict_box(state: State, subject: Subject, encounter_id: str, words: Mappin
         kept = node("p", KEPT, class_="clinflu-note")
         parts += [box, kept, node("div", node("span", "Your name"), author, signed, class_="clinflu-line")]
     return node("fieldset", parts, class_="clinflu-verdict", key=f"verdict {key}")
+
+
+def possible(outcome: int, said: str = "") -> dict[str, str]:
+    """Return what can be said of a past record, in words: where no event is recorded, none was planned.
+
+    Parameters
+    ----------
+    outcome : int
+        As it is recorded.
+    said : str
+        What was said before; it stays on offer.
+    """
+    return {word: text for word, text in RECORD.items() if outcome or FIXES.get(word) != NO_EVENT or word == said}
 
 
 def judge(state: State, key: str, value: Any) -> None:

@@ -17,17 +17,22 @@ from clinflu.dashboard.panels.working import progress_bar
 from clinflu.dashboard.python_text import what_if_calls
 from clinflu.dashboard.questions import Changed, Consequences, grouping
 from clinflu.dashboard.screen import EDIT, RELABEL, REMOVE, WHAT_IF, Ask
-from clinflu.dashboard.wording import alert, count, percent, points, step
+from clinflu.dashboard.wording import alert, interval_words, level_words, percent, points, step, these
 from clinflu.data.design import MISSING
 from clinflu.data.shown import shown
 from clinflu.errors import DataError
-from clinflu.figures.consequences import consequences_spec
+from clinflu.figures.consequences import LOSS, consequences_spec
 from clinflu.influence.interval import Interval
 from clinflu.influence.result import PERCENT
 
 NAMED = 20
+TICK_FIRST = "First tick the box beside one or more past patients above."
+TICK_ONE = "tick exactly one past patient"
 DONE = {REMOVE: "Leave them out", RELABEL: "Give them the other outcome", EDIT: "Record one value otherwise"}
 DESCRIPTION = "Bar chart of the change of the mean loss of the subgroups that get worse and better most."
+ERROR = "Prediction error"
+OF_ERROR = "Change of the prediction error (right: worse)"
+OF_ERRORS = "Bar chart of the change of the prediction error of the subgroups that get worse and better most."
 METRICS = {
     "mean_risk": ("Mean risk", PERCENT, " %"),
     "event_rate": ("Event rate", PERCENT, " %"),
@@ -51,7 +56,9 @@ class WhatIf(TreePanel):
         if nothing_chosen(encounter_id) or self._state.screen.step < WHAT_IF:
             return None
         return [
-            node("div", self._ticked(), self._group(), self._fewest(), asked_box(), class_="clinflu-questions"),
+            node(
+                "div", self._ticked(), self._group(), self._fewest(), asked_box(self._state), class_="clinflu-questions"
+            ),
             self._answer(encounter_id),
             answer_box(self._state),
         ]
@@ -95,6 +102,10 @@ class WhatIf(TreePanel):
             node("legend", f"The past patients that you ticked ({ticked})"),
             node("select", actions, act="action", aria_label="What to do with them"),
         ]
+        if not ticked:
+            parts.append(node("span", TICK_FIRST, class_="clinflu-note"))
+        elif screen.action == EDIT and ticked > 1:
+            parts.append(node("span", TICK_ONE, class_="clinflu-note"))
         if screen.action == EDIT:
             parts += self._edit()
         parts.append(
@@ -131,8 +142,6 @@ class WhatIf(TreePanel):
         if len(screen.ticked) == 1:
             recorded = audit.cohort.frame.at[screen.ticked[0], spec.name]
             made.append(node("span", f"recorded: {shown(spec, recorded)}", class_="clinflu-note"))
-        else:
-            made.append(node("span", "tick exactly one past patient", class_="clinflu-note"))
         if spec.is_category:
             levels = audit.study.encoder.levels(spec.name) if audit.study.encoder else ()
             choices = [node("option", "not recorded", value="", selected=not screen.value)]
@@ -156,11 +165,20 @@ class WhatIf(TreePanel):
     def _group(self) -> Node:
         screen = self._state.screen
         by_variable: dict[str, list[Node]] = {}
-        for place, group in enumerate(self._groups):
-            events = f"{len(group.rows):,} in training"
-            text = f"{group.level} ({events})"
-            chosen = screen.group == (group.variable, group.level)
-            by_variable.setdefault(group.label, []).append(node("option", text, value=str(place), selected=chosen))
+        places = {(group.variable, group.level): place for place, group in enumerate(self._groups)}
+        for group in self._state.offered_groups:
+            key = (group.variable, group.level)
+            reason = f"; {group.why_not}" if group.why_not else ""
+            text = f"{group.name} ({group.encounters:,} in training{reason})"
+            by_variable.setdefault(group.label, []).append(
+                node(
+                    "option",
+                    text,
+                    value=str(places.get(key, "")),
+                    selected=screen.group == key,
+                    disabled=bool(group.why_not),
+                )
+            )
         choices = [node("option", "choose a group", value="", selected=not screen.group)]
         choices += [node("optgroup", options, label=label) for label, options in by_variable.items()]
         return node(
@@ -221,16 +239,31 @@ class WhatIf(TreePanel):
         known: Consequences | None = self._state.answer("consequences")
         reach = _reach(known.interval) if known else ""
         return [
-            node("p", done_words(refit, asked, self._asked_label(asked)), class_="clinflu-note"),
+            node("p", done_words(refit, asked, *self._asked_words(asked)), class_="clinflu-note"),
             node("p", "This patient: ", node("span", step(before, change), class_="clinflu-risk")),
             node("p", f"{points(change, 2)} percentage points, refitted{reach}."),
             node("p", alert(before, after, self._state.screen.threshold)),
-            paragraphs(*(_cautions(known) if known else ()), class_="clinflu-note"),
+            paragraphs(*(self._cautions(known) if known else ()), class_="clinflu-note"),
         ]
 
-    def _asked_label(self, asked: Ask) -> str:
+    def _cautions(self, known: Consequences) -> tuple[str, ...]:
+        """Return what limits the numbers: how the interval was made, and what is odd about the refitted model."""
+        alone = "The tables below carry no interval: small groups move by chance."
+        penalised = self._state.audit.model.is_penalised
+        plain = interval_words("the change", penalised=penalised)
+        return (self._to_reader(f"The interval: {known.interval.method}.", plain), alone, *known.warnings)
+
+    def _to_reader(self, exact: str, plain: str) -> str:
+        """Return what an analyst reads, or what a clinician does."""
+        return exact if self._state.role == "analyst" else plain
+
+    def _asked_words(self, asked: Ask) -> tuple[str, str]:
+        """Return what a person calls the variable that was asked about, and the level of a group."""
         name = asked.group[0] if asked.group else asked.variable
-        return self._state.audit.cohort.schema.feature(name).label if name else ""
+        if not name:
+            return "", ""
+        spec = self._state.audit.cohort.schema.feature(name)
+        return spec.label, level_words(spec, asked.group[1]) if asked.group else ""
 
     def _others(self, encounter_id: str, refit: Refit) -> Child:
         """Return what the refit does to the patient's group and to everyone."""
@@ -258,11 +291,17 @@ class WhatIf(TreePanel):
             return progress_bar(self._state, "consequences") if found and found.status != READY else None
         simulated = self._state.audit.cohort.provenance.simulated
         rows = [_subgroup_row(row, self._state) for row in _worst_first(known.subgroups).to_dict("records")]
-        heads = ("Subgroup", "Encounters", "Happened", "Mean risk", "Mean loss, nats", "Change, nats", "It gets")
+        error, change = self._to_reader("Mean loss, nats", ERROR), self._to_reader("Change, nats", "Change")
+        heads = ("Subgroup", "Encounters", "Happened", "Mean risk", error, change, "It gets")
         numbers = table("Every subgroup, the worst first", heads, rows, numbers=range(1, 6))
         return [
             node("h3", "Who is predicted worse, and who better?"),
-            chart(consequences_spec(known.subgroups, simulated=simulated), DESCRIPTION, numbers, key="consequences"),
+            chart(
+                consequences_spec(known.subgroups, simulated=simulated, axis=self._to_reader(LOSS, OF_ERROR)),
+                self._to_reader(DESCRIPTION, OF_ERRORS),
+                numbers,
+                key="consequences",
+            ),
             node(
                 "details",
                 node("summary", "Everyone: discrimination and calibration"),
@@ -285,13 +324,7 @@ def _reach(interval: Interval) -> str:
     return f"; {level} interval of the change {points(interval.low)} to {points(interval.high)}"
 
 
-def _cautions(known: Consequences) -> tuple[str, ...]:
-    """Return what limits the numbers: how the interval was made, and what is odd about the refitted model."""
-    alone = "The tables below carry no interval: small groups move by chance."
-    return (f"The interval: {known.interval.method}.", alone, *known.warnings)
-
-
-def done_words(refit: Refit, ask: Ask, label: str) -> str:
+def done_words(refit: Refit, ask: Ask, label: str, group: str) -> str:
     """Return in words what was asked and done before the refit.
 
     Parameters
@@ -300,19 +333,21 @@ def done_words(refit: Refit, ask: Ask, label: str) -> str:
     ask : Ask
     label : str
         What a clinician calls the variable of a group or an edit.
+    group : str
+        The level of a group as a person sees it.
     """
     removed, relabelled = refit.encounters_removed, refit.plan.relabelled_encounters
     if ask.group:
-        return f"Refitted without the {count(removed, 'past encounter')} of {label} {ask.group[1]}."
+        return f"Refitted without {these(removed, 'past encounter')} of {label} {group}."
     if ask.fewest and removed:
-        return f"Refitted without the {count(removed, 'past encounter')} that the search found."
+        return f"Refitted without {these(removed, 'past encounter')} that the search found."
     if ask.fewest:
-        return f"Refitted with the other outcome for the {count(relabelled, 'past encounter')} that the search found."
+        return f"Refitted with the other outcome for {these(relabelled, 'past encounter')} that the search found."
     if ask.action == EDIT:
         return f"Refitted with another {label} for the past encounter that you ticked."
     if ask.action == RELABEL:
-        return f"Refitted with the other outcome for the {count(relabelled, 'past encounter')} that you ticked."
-    return f"Refitted without the {count(removed, 'past encounter')} that you ticked."
+        return f"Refitted with the other outcome for {these(relabelled, 'past encounter')} that you ticked."
+    return f"Refitted without {these(removed, 'past encounter')} that you ticked."
 
 
 def _group_row(group: Group) -> tuple[str, ...]:
@@ -335,7 +370,7 @@ def _subgroup_row(row: dict[str, Any], state: Any) -> tuple[str, ...]:
     spec = state.audit.cohort.schema.feature(row["variable"])
     change = row["log_loss_change"]
     return (
-        f"{row['label']}: {shown(spec, row['level'])}",
+        f"{row['label']}: {level_words(spec, str(row['level']))}",
         f"{int(row['n']):,}",
         percent(row["event_rate_before"]),
         f"{percent(row['mean_risk_before'])} → {percent(row['mean_risk_after'])}",

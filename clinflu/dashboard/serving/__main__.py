@@ -6,6 +6,7 @@ It is a ``__main__`` because :mod:`multiprocessing` would import any other main 
 import os
 from contextlib import suppress
 
+from clinflu.dashboard.serving.lean import leave_out_unused
 from clinflu.dashboard.serving.place import PLACE_VARIABLE, can_fork
 
 if PLACE_VARIABLE not in os.environ:
@@ -17,6 +18,8 @@ if can_fork():
     with suppress(OSError):  # the kernels are ordinary ones then
         start_warm_parent()
 
-from clinflu.dashboard.serving.server import Server
+leave_out_unused()
+
+from clinflu.dashboard.serving.server import Server  # noqa: E402
 
 Server.launch_instance()

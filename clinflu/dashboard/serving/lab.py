@@ -58,7 +58,8 @@ def lab_command(folder: Path, port: int | None = None) -> list[str]:
     """
     opened = [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}"] if (folder / FIRST_NOTEBOOK).is_file() else []
     return [
-        *(sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}", *opened),
+        *(sys.executable, "-m", "clinflu.dashboard.serving.lab_server"),
+        *(f"--ServerApp.root_dir={folder.resolve()}", *opened),
         *(f"--ServerApp.ip={LOOPBACK}", f"--ServerApp.port={port or ANY_PORT}", "--ServerApp.port_retries=0"),
         *("--ServerApp.allow_remote_access=False", "--LabApp.extension_manager=readonly"),
         *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"),

@@ -13,7 +13,7 @@ from clinflu.dashboard.serving.warm import warmed
 
 NEEDED = (
     *("IPython.core.completerlib", "IPython.extensions.storemagic", "ipykernel.debugger", "ipykernel.kernelapp"),
-    *("clinflu.dashboard.serving.kernel", "clinflu.dashboard"),
+    *("clinflu.dashboard.serving.kernel", "clinflu.dashboard.app"),
 )
 
 

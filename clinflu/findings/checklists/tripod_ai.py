@@ -186,7 +186,7 @@ METHODS = (
         "Analysis",
         "The type of model, why, every step of building it, tuning, and internal validation.",
         "method",
-        "Penalised logistic regression with the penalty as given, and on whom it was judged.",
+        "The type of model, how it was fitted, and on whom it was judged.",
         "Why this type and this penalty; for a model that was adopted, how it was built and tuned.",
     ),
     Item(
@@ -216,7 +216,7 @@ METHODS = (
         "Analysis",
         "How the predictions that were evaluated were computed.",
         "model",
-        "From the fitted logistic regression whose columns and coefficients are given.",
+        "From the fitted model; its columns and coefficients are given where each column has one.",
         "The coefficients that an export withholds; the saved audit computes the predictions.",
     ),
     Item(
@@ -345,7 +345,7 @@ RESULTS = (
         "Model specification",
         "The whole model, so that others can predict with it, and any restriction of its use.",
         "model",
-        "Every column with its coefficient, odds ratio and interval.",
+        "Every column with its coefficient, odds ratio and interval, where the model has one for each column.",
         "The coefficients that an export withholds, and under which terms others may use the model.",
     ),
     Item(

@@ -153,12 +153,19 @@ class Pattern:
 
     def may_be_told(self, variable: str, level: str) -> bool:
         """Whether a figure that rests on the training encounters of one level, not counted, may be shown."""
-        one = grouping(self.study, variable)
-        if level not in one.levels:
-            return False
-        members = [one.levels.index(level)]
-        training = self.cells.by_level(one.codes, len(one.levels))[members[0], TRAINING]
-        return seen_by_size(self.cells, one)(members) and not bool(unsafe(training))
+        if variable not in self._told:
+            self._told[variable] = self._levels_told(grouping(self.study, variable))
+        return level in self._told[variable]
+
+    @cached_property
+    def _told(self) -> dict[str, set[str]]:
+        """By variable, once it was asked for: the levels of which such a figure may be shown."""
+        return {}
+
+    def _levels_told(self, one: Grouping) -> set[str]:
+        training = self.cells.by_level(one.codes, len(one.levels))[:, TRAINING]
+        seen = seen_by_size(self.cells, one)
+        return {level for at, level in enumerate(one.levels) if seen([at]) and not bool(unsafe(training[at]))}
 
     def may_be_cut_out(self, conditions: tuple[Flags, ...]) -> bool:
         """Whether neither a subgroup of rows with all of these, nor what it leaves of any larger one, is small.

@@ -27,7 +27,7 @@ WORTH = (
 def section(material: Material) -> Section:
     """Return the section."""
     if not material.may_be_judged:
-        return not_judged(KEY)
+        return not_judged(material, KEY)
     simulated = material.study.cohort.provenance.simulated
     bands, smoothed, decision = _bands(material), _smoothed(material), _decision(material)
     parts: list[Part] = [Words(tuple(_calibration_words(material)))]

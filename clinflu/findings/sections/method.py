@@ -3,15 +3,22 @@
 from clinflu.findings.document import Section, Words
 from clinflu.findings.material import TEACHERS, Material
 from clinflu.findings.titles import TITLES
+from clinflu.model.base import FittedModel
+from clinflu.model.family import options_words
 from clinflu.study import Study
 
 KEY = "method"
 SPLIT = "Split: by patient at random, 60 % training, 20 % audited, 20 % confirming."
-FITTED = (
-    "penalised logistic regression, fitted by Newton's method until the step still to go is under 1e-10 in every "
-    "coefficient and the mean gradient under 1e-12."
+ARRIVED = "the step still to go is under 1e-10 in every coefficient and the mean gradient under 1e-12."
+FITTED = f"penalised logistic regression, fitted by Newton's method until {ARRIVED}"
+CONVEX = f"with an L2 penalty, fitted by Newton's method until {ARRIVED}"
+SEEDED = f"with an L2 penalty, fitted by L-BFGS from a seeded start and then by Newton's method until {ARRIVED}"
+UNWEIGHTED = "No class was weighted, and none resampled."
+LINE = (
+    "Log-odds: margins m become a + b m by a logistic regression of the outcome on the margin of each training "
+    "encounter under the model without its patient, estimated by one Newton step (Platt 1999). Refits keep that line, "
+    "and intervals of risks and coefficients take it as known: what sampling does to the line is not in them."
 )
-OWN = f"Model: {FITTED} No class was weighted, and none resampled."
 LEARNED = " Levels and scales are learned on the training rows and stay as they are in every refit."
 ADOPTED = (
     f"Model: the hospital's own, checked against its refit with its own columns, penalty and class weights: {FITTED} "
@@ -37,11 +44,12 @@ ALWAYS = (
         "audited rows (bounds of Sagadeeva & Boehm 2021 leave out only what cannot be among the worst), and the "
         "worst are tested on the confirming rows, which neither the model nor the search has seen."
     ),
-    (
-        "Influence: the change of a subgroup's mean loss when training encounters are left out, estimated by one "
-        "Newton step (Koh & Liang 2017; Pregibon 1981) and proven by refitting the model without them."
-    ),
 )
+INFLUENCE = (
+    "Influence: the change of a subgroup's mean loss when training encounters are left out, estimated by one "
+    "Newton step (Koh & Liang 2017; Pregibon 1981) and proven by refitting the model without them."
+)
+NEAR = " Its loss has several optima: a refit starts from the fitted model and stays near it."
 EXPORT = (
     "Disclosure control: counts of 1 to 10 are never shown and cannot be worked out. Levels are put together until "
     "every count by part, outcome and alert is 0 or over 10; neighbouring bands with each other, rare categories as "
@@ -55,12 +63,22 @@ EXPORT = (
 
 def section(material: Material) -> Section:
     """Return the section."""
-    said = (*_fitted(material.study), *ALWAYS, *(() if material.internal else (EXPORT,)))
+    near = "" if material.study.model.of_margin.is_linear else NEAR
+    said = (*_fitted(material.study), *ALWAYS, INFLUENCE + near, *(() if material.internal else (EXPORT,)))
     return Section(KEY, TITLES[KEY], (Words(said, listed=True),))
 
 
-def _fitted(study: Study) -> tuple[str, str]:
+def _fitted(study: Study) -> tuple[str, ...]:
     """Say how the rows were divided and the model was fitted."""
     if study.is_adopted:
         return (TEACHERS if study.judges_its_teachers else SPLIT, ADOPTED)
-    return (SPLIT + LEARNED, OWN)
+    line = () if study.model.of_margin.has_log_odds else (LINE,)
+    return (SPLIT + LEARNED, f"Model: {_how(study.model)} {UNWEIGHTED}", *line)
+
+
+def _how(model: FittedModel) -> str:
+    """Say what was fitted, and how."""
+    if model.is_logistic:
+        return FITTED
+    form = model.of_margin
+    return f"{form.title[0].lower()}{form.title[1:]} ({options_words(form)}), {CONVEX if form.is_linear else SEEDED}"

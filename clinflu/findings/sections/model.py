@@ -19,6 +19,7 @@ NOTE = (
     "Odds ratios per unit or against the reference level, 95 % intervals by infinitesimal jackknife over patients or "
     "by the model, whichever is wider; of a penalised fit they describe sampling alone, not the shrinkage."
 )
+BY_LINE = " Coefficients are in log-odds by the line through the margins, which intervals take as known."
 NO_ODDS_RATIOS = (
     "In this model what a variable does depends on all others, so there is no odds ratio to show: single predictions "
     "say what each variable added."
@@ -68,8 +69,15 @@ def _coefficients(material: Material) -> Table:
         Column("coefficient", "Coefficient", "number", 4),
         Column("standard_error", "Standard error", "number", 4),
     )
-    hidden = HIDDEN if len(told) < len(frame) else ""
-    return Table.of("coefficients", "Coefficients", columns, told, NOTE + hidden)
+    return Table.of("coefficients", "Coefficients", columns, told, _note(material, len(frame) - len(told)))
+
+
+def _note(material: Material, hidden: int) -> str:
+    """Say what the coefficients are, and why some or all of them are not there."""
+    if not material.may_be_judged:
+        return material.not_judged
+    by_line = "" if material.study.model.of_margin.has_log_odds else BY_LINE
+    return NOTE + by_line + (HIDDEN if hidden else "")
 
 
 def _may_be_told(material: Material, place: int, column: str) -> bool:

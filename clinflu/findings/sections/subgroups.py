@@ -36,16 +36,19 @@ CHARTS = {
 def section(material: Material) -> Section:
     """Return the section."""
     tables = {key: _table(material, key, *described) for key, described in TABLES.items()}
-    charts = tuple(_chart(material, name, tables[table]) for name, (_, table, *_) in CHARTS.items())
+    drawn = ((name, tables[table]) for name, (_, table, *_) in CHARTS.items())
+    charts = tuple(_chart(material, name, table) for name, table in drawn if _figures(table, name))
     differences = _differences(material)
-    parts: tuple[Part, ...] = (_words(material), *charts, *tables.values(), _notable(differences), differences)
+    notable = _notable(material, differences)
+    parts: tuple[Part, ...] = (_words(material), *charts, *tables.values(), notable, differences)
     return Section(KEY, TITLES[KEY], parts)
 
 
 def _words(material: Material) -> Words:
     left_out = _labels(material, material.left_out)
     one_level = [material.sizes(key).label for key in material.variables if len(material.outcomes(key).levels) < 2]
-    said = [
+    said = [] if material.may_be_judged else [material.not_judged]
+    said += [
         (
             f"Every figure is given beside its 95 % interval. Differences are to the complement, everyone who is not "
             f"in the subgroup, from the same bootstrap draws; q is p after Benjamini and Hochberg over all "
@@ -131,11 +134,16 @@ def _note(measures: tuple[str, ...]) -> str:
 def _chart(material: Material, name: str, table: Table) -> Chart:
     key, _, axis, reference = CHARTS[name]
     simulated = material.study.cohort.provenance.simulated
-    shown = [row for row in table.records() if isinstance(row[name], float)]
+    shown = _figures(table, name)
     title = f"{MEASURES[name].label} by subgroup"
     says = f"{MEASURES[name].label} with its 95 % interval for each of {len(shown)} groups; numbers in the table."
     spec = forest_spec(shown, name, axis, title=title, reference=reference, simulated=simulated)
     return Chart(key, title, spec, says, table.key)
+
+
+def _figures(table: Table, name: str) -> list[dict[str, Any]]:
+    """Return the rows that have a figure, of which a chart can be drawn."""
+    return [row for row in table.records() if isinstance(row[name], float)]
 
 
 def _differences(material: Material) -> Table:
@@ -167,7 +175,7 @@ def _differences(material: Material) -> Table:
     return replace(table, files_only=True)
 
 
-def _notable(differences: Table) -> Table:
+def _notable(material: Material, differences: Table) -> Table:
     """Return the differences that stand after correction, those that matter to patients first."""
     kept = tuple(row for row in differences.rows if isinstance(row[-1], float) and row[-1] <= SIGNIFICANT)
     judged = tuple(
@@ -176,8 +184,11 @@ def _notable(differences: Table) -> Table:
     )
     shown = tuple(row for row in kept if row[2] in judged)
     note = (
-        f"{len(kept):,} differences have a q of at most {SIGNIFICANT}; shown are those in calibration, discrimination, "
-        "sensitivity and net benefit. All of them are in the tables of the workbook. That event rates and mean risks "
-        "differ between subgroups is expected of a model that tells patients apart."
+        f"Of {len(differences.rows):,} differences {len(kept):,} have a q of at most {SIGNIFICANT}; shown are those in "
+        "calibration, discrimination, sensitivity and net benefit. All of them are in the tables of the "
+        "workbook. That event rates and mean risks differ between subgroups is expected of a model that tells patients "
+        "apart."
     )
+    if not material.may_be_judged:
+        note = "Differences in what the model does are withheld: that none is listed does not mean that there is none."
     return Table("notable_differences", "Differences that stand after correction", differences.columns, shown, note)

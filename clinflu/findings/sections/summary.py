@@ -8,7 +8,7 @@ from clinflu.analysis.why import Why
 from clinflu.analysis.why.words import finding, rest_of_it
 from clinflu.findings.document import Section, Words
 from clinflu.findings.explained import SIGNIFICANT, explained_groups, is_off
-from clinflu.findings.material import NOT_JUDGED, TEACHERS, Material
+from clinflu.findings.material import TEACHERS, Material
 from clinflu.findings.titles import TITLES
 
 KEY = "summary"
@@ -38,7 +38,7 @@ def _said(material: Material) -> Iterator[str]:
         f"({_percent(everyone.events / everyone.encounters)}) had the event."
     )
     if not material.may_be_judged:
-        yield NOT_JUDGED
+        yield material.not_judged
         return
     yield from _overall(everyone)
     yield from _alerts(material, everyone)

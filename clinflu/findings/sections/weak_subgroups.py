@@ -28,7 +28,7 @@ CONFIRMED = (
 def section(material: Material) -> Section:
     """Return the section."""
     if not material.may_be_judged:
-        return not_judged(KEY)
+        return not_judged(material, KEY)
     found, shown = material.weak, material.weak_shown
     work = found.counted
     said = [

@@ -42,7 +42,7 @@ def section(material: Material) -> Section:
             KEY, TITLES[KEY], (Words((f"Influence of this fit means nothing, so nothing is shown. {reasons}",)),)
         )
     if not material.may_be_judged:
-        return not_judged(KEY)
+        return not_judged(material, KEY)
     if not material.explained:
         none = "No group is predicted worse than everyone else beyond chance, so none is explained."
         return Section(KEY, TITLES[KEY], (intro, Words((none,))))

@@ -1,0 +1,52 @@
+"""Verdicts given on the page are kept, and on nobody else."""
+
+import pytest
+from dashboard.steps import cards
+
+from clinflu.verdicts import PREDICTION, RECORD
+
+
+def test_a_verdict_its_note_and_its_author_are_kept(dashboard, panels, send, read, store, worst):
+    audit, opened = dashboard.state.audit, worst
+    panel, key = panels["Patient"], f"prediction {audit.pseudonyms.encounter(opened)}"
+    choice = read(panel).one("select", act="judge")
+    assert [one.get("value") for one in choice.all("option")] == ["", *PREDICTION]
+    assert (choice.get("data-key"), choice.chosen.text) == (key, "no verdict yet")
+    assert read(panel).all("textarea") == []
+    send(panel, "sign", key, "Dr Grey")
+    send(panel, "judge", key, "missing_factor")
+    send(panel, "note", key, "<b>frailty</b>")
+    assert read(panel).one("select", act="judge").chosen.text == PREDICTION["missing_factor"]
+    assert read(panel).one("textarea", act="note").get("value") == "<b>frailty</b>"
+    (row,) = store.current(audit.study.fingerprint).itertuples()
+    assert (row.says, row.note, row.author) == ("missing_factor", "<b>frailty</b>", "Dr Grey")
+    assert "said by Dr Grey, " in read(panel).text
+    send(panel, "judge", key, "")
+    assert store.current(audit.study.fingerprint).empty
+    send(panel, "note", key, "alone")
+    assert "say first what your verdict is" in dashboard.state.error
+
+
+def test_a_past_record_is_judged_on_its_card(panels, send, read, store, opened, audit):
+    panel = panels["PastPatients"]
+    name = list(cards(read(panel)))[3]
+    choice = cards(read(panel))[name].one("select", act="judge")
+    assert [one.get("value") for one in choice.all("option")] == ["", *RECORD]
+    send(panel, "judge", choice.get("data-key"), "planned")
+    card = cards(read(panel))[name]
+    assert card.one("select", act="judge").chosen.get("value") == "planned"
+    (row,) = store.current(audit.study.fingerprint).itertuples()
+    assert (row.subject, row.encounter, row.says) == ("record", name, "planned")
+    assert row.about == audit.pseudonyms.encounter(opened)
+    others = [
+        one.one("select", act="judge").chosen.get("value") for key, one in cards(read(panel)).items() if key != name
+    ]
+    assert set(others) == {""}
+
+
+@pytest.mark.parametrize("key", ["weather E-K3QX7A2M5T", "record E-NOBODY2222", "record", "", "record <b>"])
+def test_a_verdict_on_nobody_is_refused(dashboard, panels, send, store, opened, key):
+    send(panels["PastPatients"], "judge", key, "planned")
+    assert dashboard.state.error
+    assert store.history(dashboard.state.audit.study.fingerprint).empty
+    assert dashboard.state.screen.encounter_id == opened

@@ -1,0 +1,183 @@
+"""What if: removals, edits, the fewest, and who is better and worse off, as the audit refits them."""
+
+import re
+
+import pytest
+from dashboard.steps import every_step, past
+
+from clinflu import Edit, Remove
+from clinflu.dashboard.screen import EDIT, RELABEL, REMOVE, Ask
+from clinflu.dashboard.wording import alert, percent, points, step
+
+
+def test_a_group_is_removed_and_its_consequences_counted(fresh, dashboard, panels, send, read, opened):
+    state, panel = dashboard.state, panels["WhatIf"]
+    choices = read(panel).one("select", act="group")
+    assert [one.get("label") for one in choices.all("optgroup")] == ["Ward", "Team"]
+    assert choices.chosen.get("value") == ""
+    (surgical,) = [one for one in choices.all("option") if one.text.startswith("surgical")]
+    train = fresh.cohort.frame.iloc[fresh.train_rows]
+    assert surgical.text == f"surgical ({(train['ward'] == 'surgical').sum()} in training)"
+    send(panel, "group", value=surgical.get("value"))
+    assert read(panel).one("select", act="group").chosen.text == surgical.text
+    send(panel, "ask-group")
+    refit = fresh.what_if(Remove(query="ward == 'surgical'"))
+    tree = read(panel)
+    before, after = refit.risk_before(opened), refit.risk_after(opened)
+    assert tree.one("span", "clinflu-risk").text == step(before, 100 * (after - before))
+    assert f"Refitted without the {(train['ward'] == 'surgical').sum()} past encounters of Ward surgical." in tree.text
+    interval = refit.risk_change_interval_pp(opened)
+    assert f"95 % interval of the change {points(interval.low)} to {points(interval.high)}." in tree.text
+    assert alert(before, after, fresh.threshold) in tree.text
+    assert not state.error
+
+
+def test_who_is_predicted_worse_stands_beside_who_is_better(fresh, state, panels, read, opened):
+    state.ask(Ask(REMOVE, group=("ward", "surgical")))
+    frame = fresh.what_if(Remove(query="ward == 'surgical'")).to_frame()
+    ward = fresh.cohort.frame["ward"]
+    audited = {"Everyone": frame, f"Ward {ward[opened]}": frame[(ward[frame.index] == ward[opened]).to_numpy()]}
+    rows = {row[0]: row[1:] for row in read(panels["WhatIf"]).tables["Their group, and everyone"]}
+    assert set(rows) == set(audited)
+    outcome = fresh.cohort.outcome
+    for name, part in audited.items():
+        count, happened, mean, alerts, worse, better = rows[name]
+        assert count == str(len(part))
+        assert happened == percent(outcome[part.index].mean())
+        assert mean == f"{percent(part['risk_before'].mean())} → {percent(part['risk_after'].mean())}"
+        over = [(part[column] >= fresh.threshold).sum() for column in ("risk_before", "risk_after")]
+        assert alerts == f"{over[0]} → {over[1]}"
+        assert (worse, better) == (str((part["loss_change"] > 1e-4).sum()), str((part["loss_change"] < -1e-4).sum()))
+        assert int(worse) + int(better) > 0.9 * len(part)
+
+
+def test_every_subgroup_is_listed_worst_first(fresh, state, panels, read, opened):
+    state.ask(Ask(REMOVE, encounters=(past(state),)))
+    refit = fresh.what_if(Remove([past(state)]))
+    wanted = refit.subgroup_metrics().sort_values("log_loss_change", ascending=False, na_position="last")
+    rows = read(panels["WhatIf"]).tables["Every subgroup, the worst first"]
+    levels = wanted["level"].replace("missing", "not recorded")
+    assert [row[0] for row in rows] == (wanted["label"] + ": " + levels).tolist()
+    assert {row[0].split(":")[0] for row in rows} == {"Ward", "Team"}
+    for row, told in zip(rows, wanted.itertuples(), strict=True):
+        assert row[1] == str(told.n)
+        assert row[4] == f"{told.log_loss_before:.4f} → {told.log_loss_after:.4f}"
+    metrics = {row[0]: row[1:] for row in read(panels["WhatIf"]).tables["On all audited encounters"]}
+    everyone = refit.metrics()
+    assert metrics["AUROC"][:2] == [f"{everyone.at['auroc', when]:.4f}" for when in ("before", "after")]
+    assert metrics["Mean risk"][0] == f"{100 * everyone.at['mean_risk', 'before']:.4f} %"
+    assert state.screen.encounter_id == opened
+
+
+@pytest.mark.parametrize("action", [REMOVE, RELABEL])
+def test_the_fewest_that_change_the_decision_bear_pseudonyms(fresh, dashboard, panels, send, read, action):
+    opened = str(fresh.mistakes().index[0])
+    every_step(dashboard.state, opened)
+    dashboard.state.set_threshold(fresh.prediction(opened).risk * 1.3)
+    send(panels["WhatIf"], "ask-fewest", action)
+    found = fresh.flip_set(opened, threshold=dashboard.state.screen.threshold, relabel=action == RELABEL)
+    said = read(panels["WhatIf"]).one("div", "clinflu-found").text
+    assert found.verified
+    assert found.words in said
+    assert "another, smaller set may exist" in said
+    for encounter_id in found.encounters[:20]:
+        assert fresh.pseudonyms.encounter(encounter_id) in said
+        assert not re.search(rf"\b{encounter_id}\b", said)
+    assert read(panels["WhatIf"]).one("span", "clinflu-risk").text == step(
+        found.risk_before, 100 * (found.risk_after - found.risk_before)
+    )
+    assert "the model would now alert" in read(panels["WhatIf"]).text
+
+
+def test_one_value_is_recorded_otherwise(fresh, dashboard, panels, send, read, opened):
+    panel, one = panels["WhatIf"], past(dashboard.state)
+    send(panels["PastPatients"], "tick", fresh.pseudonyms.encounter(one), value=True)
+    send(panel, "action", value=EDIT)
+    assert read(panel).one("select", act="action").chosen.get("value") == EDIT
+    assert [box.text for box in read(panel).one("select", act="variable").all("option")[1:]] == [
+        spec.label for spec in fresh.cohort.schema.features
+    ]
+    send(panel, "variable", value="age_years")
+    assert "years" in read(panel).one("input", act="value").get("placeholder")
+    send(panel, "value", value="101,5")
+    send(panel, "ask-ticked")
+    refit = fresh.what_if(Edit(one, {"age_years": 101.5}))
+    assert read(panel).one("span", "clinflu-risk").text == step(refit.risk_before(opened), refit.risk_change_pp(opened))
+    assert "Refitted with another Age for the past encounter that you ticked." in read(panel).text
+    send(panel, "variable", value="ward")
+    choices = read(panel).one("select", act="value")
+    assert choices.all("option")[0].text == "not recorded"
+    assert {box.text for box in choices.all("option")[1:]} == {"intensive", "medical", "surgical"}
+    send(panel, "value", value="intensive")
+    send(panel, "ask-ticked")
+    refit = fresh.what_if(Edit(one, {"ward": "intensive"}))
+    assert dashboard.state.answer("change").refit == refit
+    send(panels["PastPatients"], "tick", fresh.pseudonyms.encounter(past(dashboard.state, 1)), value=True)
+    send(panel, "ask-ticked")
+    assert "exactly one" in dashboard.state.error
+
+
+def test_how_much_one_altered_record_could_change_is_shown_without_ids(fresh, dashboard, panels, send, read, opened):
+    panel, state = panels["WhatIf"], dashboard.state
+    every_step(state, opened)
+    send(panel, "ask-altered")
+    found = fresh.fragility(opened, threshold=state.screen.threshold)
+    said = read(panel).text
+    assert found.words in said
+    for encounter_id, row in found.to_frame().iterrows():
+        assert fresh.pseudonyms.encounter(encounter_id) in said
+        assert row["altered"].replace(" -> ", " → ") in said
+        assert f"{row['change_pp']:+.2f}".replace("-", "−") in said
+        assert not re.search(rf"\b{encounter_id}\b", said)
+    assert f"audit.fragility(encounter, threshold={state.screen.threshold!r})" in panel.calls(opened)
+    state.choose(str(fresh.mistakes().index[3]))
+    state.open_what_if()
+    assert found.words not in read(panel).text
+
+
+def test_what_cannot_be_asked_is_said_in_one_line(dashboard, panels, send, opened):
+    panel, state = panels["WhatIf"], dashboard.state
+    for act, key, value, words in (
+        ("ask-ticked", "", "", "tick at least one"),
+        ("ask-group", "", "", "choose a group"),
+        ("group", "", "999", "no such group"),
+        ("action", "", "burn", "cannot be done"),
+        ("variable", "", "nosuch", "no such variable"),
+        ("ask-fewest", "burn", "", "cannot be done"),
+    ):
+        send(panel, act, key, value)
+        assert words in state.error
+        assert state.screen.asked is None
+    assert state.screen.encounter_id == opened
+
+
+def test_an_answer_stays_with_its_question_until_another_is_asked(dashboard, panels, send, read, opened, audit):
+    state = dashboard.state
+    state.tick(past(state, 0), on=True)
+    send(panels["WhatIf"], "ask-ticked")
+    said = read(panels["WhatIf"]).one("div", "clinflu-answer")
+    send(panels["PastPatients"], "tick", audit.pseudonyms.encounter(past(state, 1)), value=True)
+    assert read(panels["WhatIf"]).one("div", "clinflu-answer") == said
+    send(panels["WhatIf"], "ask-ticked")
+    assert "Refitted without the 2 past encounters that you ticked." in read(panels["WhatIf"]).text
+    assert state.screen.encounter_id == opened
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (0.1, 0.15, "stays below"),
+        (0.3, 0.25, "stays above"),
+        (0.1, 0.2, "would now alert"),
+        (0.2, 0.1, "no longer alert"),
+        (0.2, float("nan"), "cannot be fitted"),
+    ],
+)
+def test_crossing_the_threshold_is_said(before, after, said):
+    assert said in alert(before, after, 0.2)
+
+
+def test_small_changes_keep_enough_digits_to_be_seen():
+    assert step(0.0191, 0.06) == "1.91 % → 1.97 %"
+    assert step(0.312, -2.3) == "31.2 % → 28.9 %"
+    assert step(0.312, float("nan")) == "31.2 % → no finite fit"
