@@ -111,4 +111,5 @@ def levels_of(study: Study, variable: str, rows: Rows) -> "np.ndarray":
     if not study.cohort.schema.feature(variable).is_category:
         raise DataError(f"{variable!r} is numeric; name a category, or band it first")
     codes, levels = pd.factorize(study.cohort.frame[variable].iloc[rows])
-    return np.array([*map(str, levels), MISSING], dtype=object)[codes]
+    found: np.ndarray = np.array([*map(str, levels), MISSING], dtype=object)[codes]
+    return found

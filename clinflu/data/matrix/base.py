@@ -36,6 +36,7 @@ class DesignMatrix(ABC):
     __array_ufunc__ = None  # numpy leaves u @ x to __rmatmul__
     ndim: ClassVar[int] = 2
     backend: ClassVar[str]
+    in_blocks: ClassVar[bool] = True  # whether dense blocks of rows are cheap; else products are
 
     @property
     @abstractmethod
@@ -105,6 +106,10 @@ class DesignMatrix(ABC):
     def sandwich(self, d: Vector) -> Matrix:
         """Return X' diag(d) X, (p, p); d of any sign."""
         return self.sums(_gram if np.all(d >= 0) else _signed_gram, d)[0]
+
+    def quadratic(self, form: Matrix) -> Vector:
+        """Return x_i' A x_i of each row, (n,), for a symmetric A (p, p)."""
+        return self.each(_forms, fixed=(form,))
 
     def squares(self) -> Vector:
         """Return sum_i X[i, j]^2 of each column, (p,)."""
@@ -192,6 +197,11 @@ def _gram(x: Matrix, d: Vector) -> Parts:
 
 def _signed_gram(x: Matrix, d: Vector) -> Parts:
     return ((x * d[:, None]).T @ x,)
+
+
+def _forms(x: Matrix, form: Matrix) -> Vector:
+    values: Vector = np.einsum("np,np->n", x @ form, x)
+    return values
 
 
 def _squares(x: Matrix) -> Parts:

@@ -11,6 +11,8 @@ from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.matrix.base import CHUNK_ROWS, DesignMatrix
 from clinflu.data.matrix.passes import added_up, in_threads
 
+GATHERED = 2_000_000  # entries of a form at once
+
 
 @dataclass(frozen=True, eq=False)
 class SparseMatrix(DesignMatrix):
@@ -24,6 +26,7 @@ class SparseMatrix(DesignMatrix):
 
     values: csr_array
     backend: ClassVar[str] = "sparse"
+    in_blocks: ClassVar[bool] = False
 
     @classmethod
     def of(cls, x: DesignMatrix) -> "SparseMatrix":
@@ -68,6 +71,31 @@ class SparseMatrix(DesignMatrix):
         starts = range(0, len(self), CHUNK_ROWS)
         pairs = [(chunk, u[start : start + CHUNK_ROWS]) for start, chunk in zip(starts, self._chunks, strict=True)]
         return added_up(in_threads(lambda pair: (pair[0].T @ pair[1],), pairs))[0]
+
+    def sandwich(self, d: Vector) -> Matrix:
+        """Return X' diag(d) X, by sparse products of a chunk of rows at a time."""
+        p = self.shape[1]
+        starts = range(0, len(self), CHUNK_ROWS)
+        pairs = [(chunk, d[start : start + CHUNK_ROWS]) for start, chunk in zip(starts, self._chunks, strict=True)]
+        found = np.zeros((p, p))
+        for part in in_threads(lambda pair: pair[0].T @ pair[0].multiply(pair[1][:, None]).tocsr(), pairs):
+            found += part
+        return found
+
+    def quadratic(self, form: Matrix) -> Vector:
+        """Return x_i' A x_i of each row, from the entries of A where the row is not zero."""
+        found = np.zeros(len(self))
+        counts = np.diff(self.values.indptr)
+        for count in np.unique(counts[counts > 0]).tolist():
+            rows = np.flatnonzero(counts == count)
+            together = max(1, GATHERED // count**2)
+            for start in range(0, len(rows), together):
+                some = rows[start : start + together]
+                entries = self.values.indptr[some][:, None] + np.arange(count)
+                places, values = self.values.indices[entries], self.values.data[entries]
+                between = form[places[:, :, None], places[:, None, :]]
+                found[some] = np.einsum("ni,nij,nj->n", values, between, values, optimize=True)
+        return found
 
     def squares(self) -> Vector:
         """Return the sum of squares of each column."""
