@@ -106,7 +106,8 @@ class Audit:
         seed : int
             Of the split.
         family : str or MarginFamily
-            ``"logistic"``, ``"smooth_hinge"``, ``"rbf_svm"`` or ``"mlp"``, or a family of :mod:`clinflu.model` with other options.
+            ``"logistic"``, ``"smooth_hinge"``, ``"rbf_svm"`` or ``"mlp"``, or a family of :mod:`clinflu.model` with
+            other options.
         backend : str or Backend
             What holds the design matrix: ``"dense"``, ``"compact"``, ``"sparse"``, or one of
             :mod:`clinflu.data.backends` with options of its own; by default by the size of the table.

@@ -1,6 +1,7 @@
 """The few kinds of error that a user can mend; every message says what to do next."""
 
 __all__ = [
+    "BackendError",
     "Cancelled",
     "ClinfluError",
     "DataError",
@@ -41,6 +42,10 @@ class LoaderError(DataError):
 
 class StoreError(DataError):
     """A saved model or audit is damaged, foreign or already there."""
+
+
+class BackendError(ClinfluError):
+    """What holds a large table failed: its disk, a part on it, or the cluster; nothing of the work is kept."""
 
 
 class FitError(ClinfluError, ValueError):

@@ -11,9 +11,10 @@ from clinflu.data import Cohort, Design, Encoder, Split, split_by_patient
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.asking import check_number, in_words, is_whole
 from clinflu.data.backends import AUTO, Backend, chosen_backend
-from clinflu.data.design import MISSING
 from clinflu.data.digest import digest
+from clinflu.data.levels import level_codes
 from clinflu.data.matrix import DesignMatrix, whole
+from clinflu.data.places import places_of
 from clinflu.errors import DataError, FitError
 from clinflu.influence.scale import scaled
 from clinflu.influence.training import TrainingRows
@@ -158,12 +159,13 @@ class Study:
     def fingerprint(self) -> str:
         """sha256 of the recorded rows, the design, the penalty, the split and the fit: equal studies have the same."""
         design, model, split = self.design, self.model, self.split
-        encoded = (
-            (design.x,) if self.encoder is None or not isinstance(design.x, DesignMatrix) else self.encoder.content
-        )
+        encoded: tuple[object, ...] = (design.x,)
+        ids: tuple[object, ...] = (design.encounter_ids, design.patient_ids)
+        if self.encoder and isinstance(design.x, DesignMatrix):
+            encoded, ids = self.encoder.content, ()  # the cohort's own rows and ids, whose hash is the first part
         return digest(
             *(self.cohort.content_hash, *encoded, design.y, design.weights, design.columns, design.variables),
-            *(design.encounter_ids, design.patient_ids, split.train, split.audited, split.confirm),
+            *(*ids, split.train, split.audited, split.confirm),
             *(model.family, model.penalty, model.theta, self.seed),
             *(() if model.is_logistic else (*content_of(model.of_margin), model.scale)),
         )
@@ -250,9 +252,7 @@ class Study:
         """By subgroup variable, the code of each training row, (n,), and the level of each code, ``"missing"`` too."""
         found = {}
         for name in self.cohort.schema.subgroups:
-            values = self.train_frame[name].astype(object).fillna(MISSING).to_numpy()
-            codes, levels = pd.factorize(values, sort=True)
-            found[name] = codes, tuple(map(str, levels))
+            found[name] = level_codes(self.train_frame[name])
         return found
 
     def row(self, encounter_id: str) -> int:
@@ -266,8 +266,7 @@ class Study:
 
     def training_positions(self, encounter_ids: "list[str] | pd.Index") -> Rows:
         """Return where these encounters stand among the training rows; -1 where they are not there."""
-        positions: Rows = self.train_ids.get_indexer(pd.Index([str(name) for name in encounter_ids]))
-        return positions
+        return places_of(self.train_ids, [str(name) for name in encounter_ids])
 
 
 def penalty_vector(design: Design, penalty: float) -> Matrix:

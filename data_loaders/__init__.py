@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clinflu.data import Cohort, ReadmissionSpec
 from clinflu.errors import LoaderError
-from data_loaders import diabetes130, eicu, fhir, meds, mimic, omop, simulated, sql, synthea, table
+from data_loaders import diabetes130, eicu, fhir, meds, mimic, omop, parquet, simulated, sql, synthea, table
 from data_loaders.diabetes130 import uci_table
 from data_loaders.loader import Loader, registered
 from data_loaders.readmission_option import OWN_LABEL, takes_definition
@@ -17,6 +17,7 @@ LOADERS: dict[str, Loader] = {
     "simulated": simulated,
     "diabetes130": diabetes130,
     "table": table,
+    "parquet": parquet,
     "omop": omop,
     "mimic": mimic,
     "eicu": eicu,

@@ -8,15 +8,15 @@ error, so that what an audit finds can be compared with the truth.
 """
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from clinflu.data import Cohort, PlantedCause, Provenance
+from clinflu.data import Cohort, Exclusion, PlantedCause, Provenance
 from clinflu.errors import LoaderError
 from data_loaders.diabetes130 import MEDICATIONS, SIMULATED_MARK, cohort_from_raw
-from data_loaders.simulated_causes import plant
+from data_loaders.simulated_causes import Counts, plant
 from data_loaders.simulated_draws import Columns
 from data_loaders.simulated_records import records, regimen
 from data_loaders.tables.source import Source
@@ -31,6 +31,7 @@ COLUMNS = (
     *("change", "diabetesMed", "readmitted"),
 )
 PLANTING = 1  # the random stream of the causes, apart from that of the patients
+MOST_PARTS = 10_000  # an id ends in the number of its part, so that those of all parts are in one order of time
 
 
 def recognises(source: Source) -> bool:  # noqa: ARG001
@@ -69,7 +70,7 @@ def load_simulated(encounters: int = 20_000, seed: int = 0) -> Cohort:
     raw, causes = _simulation(encounters, seed)
     sha256 = hashlib.sha256(pd.util.hash_pandas_object(raw, index=False).to_numpy().tobytes()).hexdigest()
     cohort = cohort_from_raw(raw, Provenance("simulated cohort", sha256, "simulated", len(raw), simulated=True))
-    return replace(cohort, planted=tuple(_within(cause, cohort) for cause in causes))
+    return replace(cohort, planted=tuple(_within(cause, cohort.frame) for cause in causes))
 
 
 def simulate(encounters: int = 20_000, seed: int = 0) -> pd.DataFrame:
@@ -95,10 +96,41 @@ def simulate(encounters: int = 20_000, seed: int = 0) -> pd.DataFrame:
     return _simulation(encounters, seed)[0]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class SimulatedPart:
+    """One part of a simulated table: its rows at risk, what was excluded and what was planted in it."""
+
+    frame: pd.DataFrame
+    exclusions: tuple[Exclusion, ...]
+    planted: tuple[PlantedCause, ...]
+
+
+def simulate_part(encounters: int, seed: int, part: int) -> SimulatedPart:
+    """Return one part of a table of any number of parts: patients of its own, and its share of every planted cause.
+
+    Parameters
+    ----------
+    encounters : int
+        From 1,000 on.
+    seed : int
+        Of the table.
+    part : int
+        From 0 to 9,999. What a part holds depends on these three alone.
+    """
+    columns = records(np.random.default_rng([seed, part]), encounters)
+    columns |= {name: columns[name] * MOST_PARTS + part for name in COLUMNS[:2]}
+    causes = plant(np.random.default_rng([seed, part, PLANTING]), columns, Counts.of_part(encounters))
+    columns |= regimen(columns)
+    cohort = cohort_from_raw(_as_text(columns), Provenance("part", "", "simulated", encounters, simulated=True))
+    return SimulatedPart(
+        cohort.frame, cohort.provenance.exclusions, tuple(_within(cause, cohort.frame) for cause in causes)
+    )
+
+
 def _simulation(encounters: int, seed: int) -> tuple[pd.DataFrame, tuple[PlantedCause, ...]]:
     _check(encounters, seed)
     columns = records(np.random.default_rng(seed), encounters)
-    causes = plant(np.random.default_rng([seed, PLANTING]), columns)
+    causes = plant(np.random.default_rng([seed, PLANTING]), columns, Counts.of_table(encounters))
     columns |= regimen(columns)
     return _as_text(columns), causes
 
@@ -111,9 +143,9 @@ def _check(encounters: int, seed: int) -> None:
         raise LoaderError("the seed of a simulation cannot be negative; give 0 or a positive whole number")
 
 
-def _within(cause: PlantedCause, cohort: Cohort) -> PlantedCause:
+def _within(cause: PlantedCause, frame: pd.DataFrame) -> PlantedCause:
     """Return the cause without the encounters that the cohort excludes."""
-    return replace(cause, responsible=tuple(pd.Index(cause.responsible).intersection(cohort.frame.index)))
+    return replace(cause, responsible=tuple(pd.Index(cause.responsible).intersection(frame.index)))
 
 
 def _as_text(columns: Columns) -> pd.DataFrame:

@@ -1,5 +1,9 @@
 """The causes of error that the simulator plants, so that what an audit finds can be compared with the truth."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
 import numpy as np
 
 from clinflu.data import PlantedCause
@@ -9,7 +13,8 @@ from data_loaders.diabetes130_codes import DESCRIPTIONS
 from data_loaders.simulated_draws import Columns, Rows, count_at, draw
 
 CHILD = AGES[0]
-CHILDREN = 44  # in 20,000 encounters; grows with the fourth root
+ENCOUNTERS = 20_000
+CHILDREN = 44  # in that many encounters; in one table it grows with the fourth root, in a table of parts with the rows
 CHILD_RATE = 0.05
 CHILDREN_MISRECORDED = 0.375
 FLIPPED_SPECIALTY = "Nephrology"
@@ -17,7 +22,7 @@ FLIPPED_SHARE = 0.35
 HOURS_DESTINATION = "5"
 HOURS_SHARE = 0.4
 HOURS_A_DAY = 24
-COPIES = 15
+COPIES = 15  # in one table, however many rows it has; in a table of parts it grows with the rows
 COPIED_RECORD = {
     "age": "[60-70)",
     "admission_source_id": "1",
@@ -31,13 +36,58 @@ COPIED_RECORD = {
 }
 
 
-def plant(rng: np.random.Generator, columns: Columns) -> tuple[PlantedCause, ...]:
+UNREPRESENTATIVE = "unrepresentative children"
+COPIED = "copied records"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many encounters are made children and copies; the other causes take a share of a specialty or destination."""
+
+    children: int
+    copies: int
+
+    @classmethod
+    def of_table(cls, encounters: int) -> "Counts":
+        """Return those of one table: few children, however large it is."""
+        return cls(round(CHILDREN * (encounters / ENCOUNTERS) ** 0.25), COPIES)
+
+    @classmethod
+    def of_part(cls, encounters: int) -> "Counts":
+        """Return those of one part of many, so that the whole has the shares that a table of 20,000 has."""
+        return cls(max(round(CHILDREN * encounters / ENCOUNTERS), 1), max(round(COPIES * encounters / ENCOUNTERS), 1))
+
+
+def plant(rng: np.random.Generator, columns: Columns, counts: Counts) -> tuple[PlantedCause, ...]:
     """Alter the columns in place and return what was done."""
     single = rng.permutation(np.flatnonzero(columns["stays"] == 1))
-    children = round(CHILDREN * (len(columns["age"]) / 20_000) ** 0.25)
-    unrepresentative = _plant_children(rng, columns, single[:children])
-    copied = _copy_record(columns, single[children : children + COPIES])
-    return unrepresentative, _flip_labels(rng, columns), _record_hours(columns), copied
+    children, copied = np.split(single[: counts.children + counts.copies], [counts.children])
+    unrepresentative = _plant_children(rng, columns, children)
+    copies = _copy_record(columns, copied)
+    return unrepresentative, _flip_labels(rng, columns), _record_hours(columns), copies
+
+
+def whole(parts: Sequence[tuple[PlantedCause, ...]], encounters: Sequence[int]) -> tuple[PlantedCause, ...]:
+    """Return the causes of a table of parts, from those of each part and the encounters simulated in each."""
+    counts = [Counts.of_part(one) for one in encounters]
+    told = {
+        UNREPRESENTATIVE: _children_described(
+            sum(one.children for one in counts), sum(_misrecorded(one.children) for one in counts)
+        ),
+        COPIED: _copies_described(sum(one.copies for one in counts), len(counts)),
+    }
+    return tuple(
+        replace(
+            same[0],
+            description=told.get(same[0].name, same[0].description),
+            responsible=tuple(chain.from_iterable(one.responsible for one in same)),
+        )
+        for same in zip(*parts, strict=True)
+    )
+
+
+def _misrecorded(children: int) -> int:
+    return round(CHILDREN_MISRECORDED * children)
 
 
 def _plant_children(rng: np.random.Generator, columns: Columns, rows: Rows) -> PlantedCause:
@@ -50,16 +100,33 @@ def _plant_children(rng: np.random.Generator, columns: Columns, rows: Rows) -> P
         columns[name][rows] = "No"
     for order in (2, 3):
         columns[f"diag_{order}"][rows[columns["number_diagnoses"][rows] < order]] = None
-    misrecorded, others = np.split(rows, [round(CHILDREN_MISRECORDED * len(rows))])
+    misrecorded, others = np.split(rows, [_misrecorded(len(rows))])
     columns["readmitted"][misrecorded] = "<30"
     columns["readmitted"][others] = np.where(rng.random(len(others)) < CHILD_RATE, "<30", "NO")
     return PlantedCause(
-        "unrepresentative children",
-        f"{len(rows)} children under 10, about {CHILD_RATE:.0%} of them truly readmitted; {len(misrecorded)} others "
-        "came back to a teaching clinic as planned, and these visits were counted as readmissions within 30 days",
+        UNREPRESENTATIVE,
+        _children_described(len(rows), len(misrecorded)),
         _ids_of(columns, misrecorded),
         "age",
         CHILD,
+    )
+
+
+def _children_described(children: int, misrecorded: int) -> str:
+    return (
+        f"{children:,} children under 10, about {CHILD_RATE:.0%} of them truly readmitted; {misrecorded:,} others "
+        "came back to a teaching clinic as planned, and these visits were counted as readmissions within 30 days"
+    )
+
+
+def _copies_described(copies: int, records: int = 1) -> str:
+    if records == 1:
+        return (
+            f"one readmission within 30 days after a stay at Podiatry, entered {copies} times under other patient ids"
+        )
+    return (
+        f"{records:,} readmissions within 30 days after a stay at Podiatry, entered {copies:,} times in all, each time "
+        "under another patient id"
     )
 
 
@@ -99,8 +166,8 @@ def _copy_record(columns: Columns, rows: Rows) -> PlantedCause:
     for name in (*SCHEMA.feature_names, "weight", "payer_code", "readmitted"):
         columns[name][rows] = COPIED_RECORD.get(name, columns[name][rows[0]])
     return PlantedCause(
-        "copied records",
-        f"one readmission within 30 days after a stay at Podiatry, entered {len(rows)} times under other patient ids",
+        COPIED,
+        _copies_described(len(rows)),
         _ids_of(columns, rows),
         "medical_specialty",
         "Podiatry",

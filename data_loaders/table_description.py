@@ -109,8 +109,13 @@ def read_description(path: Path) -> Description:
     LoaderError
         It cannot be read as TOML at all.
     """
+    return description_of(read_toml(path))
+
+
+def description_of(content: dict[str, Any]) -> Description:
+    """Return what the content of a TOML says, with all its problems."""
     problems: list[str] = []
-    document = Section("the description", read_toml(path), problems)
+    document = Section("the description", content, problems)
     table = Section("[table]", document.take("table", {}), problems)
     features = _features(document.take("features", {}), problems)
     baselines = _baselines(document.take("baselines", {}), problems)

@@ -67,14 +67,14 @@ class Section:
             self.problem(f"{key} must be true or false")
         return value is True
 
-    def whole(self, key: str) -> int | None:
-        """Return a whole number of 1 or more, which must be there; ``None`` where it is not."""
+    def whole(self, key: str, smallest: int = 1) -> int | None:
+        """Return a whole number, which must be there and no smaller; ``None`` where it is not."""
         value = self.take(key)
         if value is None:
             self.problem(f"{key} is missing")
             return None
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-            self.problem(f"{key} must be a whole number of 1 or more")
+        if not isinstance(value, int) or isinstance(value, bool) or not smallest <= value < 2**31:
+            self.problem(f"{key} must be a whole number of {smallest} or more")
             return None
         return value
 

@@ -151,7 +151,7 @@ def _single(study: Study, key: str) -> Grouping:
 
 
 def _category(study: Study, spec: FeatureSpec) -> Grouping:
-    codes, recorded = pd.factorize(study.cohort.frame[spec.name].astype(object), use_na_sentinel=False)
+    codes, recorded = pd.factorize(study.cohort.frame[spec.name], use_na_sentinel=False)
     texts = [NOT_RECORDED if pd.isna(one) else shown(spec, one) for one in recorded]
     levels = tuple(dict.fromkeys(sorted(texts, key=_order_of(spec, recorded, texts))))
     place = {text: at for at, text in enumerate(levels)}

@@ -14,6 +14,7 @@ from clinflu.data.age import OLDEST_SHOWN, is_age
 from clinflu.data.arrays import Rows, Vector
 from clinflu.data.asking import list_of_ids, row_positions, values_by_id
 from clinflu.data.design import MISSING
+from clinflu.data.levels import level_codes
 from clinflu.data.schema import FeatureSpec
 from clinflu.errors import DataError
 from clinflu.influence.group import group_newton_effect
@@ -200,7 +201,7 @@ def _levels(study: Study, by: By) -> tuple[dict[str, str], list[Level]]:
     if not specs:
         raise DataError(f"name a recorded variable; there are: {', '.join(study.cohort.schema.feature_names)}")
     frame, train = study.cohort.frame, study.split.train
-    columns = [_texts(frame[one.name]) if one.is_category else _banded(frame[one.name], one, train) for one in specs]
+    columns = [_recorded(frame[one.name]) if one.is_category else _banded(frame[one.name], one, train) for one in specs]
     return {one.name: one.label for one in specs}, list(zip(*columns, strict=True))
 
 
@@ -224,8 +225,12 @@ def _bands(cuts: Vector) -> list[str]:
 
 
 def _texts(values: pd.Series) -> list[str]:
-    codes, levels = pd.factorize(values)
-    texts: list[str] = np.array([*map(str, levels), MISSING], dtype=object)[codes].tolist()
+    return [MISSING if pd.isna(value) else str(value) for value in values]
+
+
+def _recorded(values: pd.Series) -> list[str]:
+    codes, levels = level_codes(values)
+    texts: list[str] = np.array(levels, dtype=object)[codes].tolist()
     return texts
 
 

@@ -6,6 +6,7 @@ from scipy.special import stdtrit
 
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.design import MISSING
+from clinflu.data.levels import level_codes
 from clinflu.data.schema import FeatureSpec
 from clinflu.data.shown import shown_value
 from clinflu.influence.result import PERCENT
@@ -94,10 +95,10 @@ def _of_variable(spec: FeatureSpec, recorded: pd.Series, inside: Flags, patients
 
 
 def _of_levels(recorded: pd.Series, inside: Flags, patients: int) -> list[dict[str, object]]:
-    codes, levels = pd.factorize(recorded.astype(object).fillna(MISSING), sort=True)
+    codes, levels = level_codes(recorded)
     ours = np.bincount(codes[inside], minlength=len(levels))
     others = np.bincount(codes[~inside], minlength=len(levels))
-    return [_of_level(str(level), int(ours[k]), int(others[k]), inside, patients) for k, level in enumerate(levels)]
+    return [_of_level(level, int(ours[k]), int(others[k]), inside, patients) for k, level in enumerate(levels)]
 
 
 def _of_level(level: str, ours: int, others: int, inside: Flags, patients: int) -> dict[str, object]:

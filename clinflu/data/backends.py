@@ -2,15 +2,23 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from clinflu.data.asking import check_count
 from clinflu.data.coding import coded_matrix
 from clinflu.data.design import Encoder
 from clinflu.data.matrix import AnyMatrix
 from clinflu.data.matrix.sparse import SparseMatrix
+from clinflu.data.matrix.spill import PART_ROWS, Layout, Spill
+from clinflu.data.matrix.streamed import GIBIBYTE, Plan, StreamedMatrix
 from clinflu.errors import DataError
+from clinflu.progress import Progress
+
+if TYPE_CHECKING:
+    from clinflu.data.matrix.cluster import Cluster
 
 AUTO = "auto"
 LARGEST_DENSE_BYTES = 2**29
@@ -60,7 +68,93 @@ class Sparse(Backend):
         return SparseMatrix.of(coded_matrix(encoder, frame))
 
 
-BACKENDS: dict[str, type[Backend]] = {one.name: one for one in (Dense, Compact, Sparse)}
+@dataclass(frozen=True)
+class Streamed(Backend):
+    """Codes on disk, read a part at a time.
+
+    Parameters
+    ----------
+    budget_gib : float
+        Memory that a pass may take, in GiB: parts that are read or kept, their blocks and sums. Beside it stand one
+        number a row for each outcome, weight and result.
+    folder : Path, optional
+        Where the private folder of the parts is made; by default that of temporary files.
+    part_rows : int
+        Rows of a part at most; fewer where the budget asks for it.
+    progress : Progress, optional
+        Over the parts of each pass; by default a bar, once a pass takes more than a second.
+    """
+
+    budget_gib: float = 2.0
+    folder: Path | None = None
+    part_rows: int = PART_ROWS
+    progress: Progress | None = None
+    name: ClassVar[str] = "streamed"
+
+    def __post_init__(self) -> None:
+        if not self.budget_gib > 0:
+            raise DataError(f"a budget of {self.budget_gib} GiB makes no sense; give a positive number, such as 2.0")
+        check_count(self.part_rows, "the number of rows of a part", 1)
+
+    def encode(self, encoder: Encoder, frame: pd.DataFrame) -> AnyMatrix:
+        """Write codes to disk; what they stand for stays in memory."""
+        codes = coded_matrix(encoder, frame)
+        plan = Plan.within(int(self.budget_gib * GIBIBYTE), Layout.of(codes), self.part_rows)
+        return StreamedMatrix.of(Spill.write(codes, self.folder, plan.part_rows), plan, self.progress)
+
+
+@dataclass(frozen=True)
+class OnDask(Backend):
+    """Codes in the memory of Dask workers, who read them from disk.
+
+    Parameters
+    ----------
+    address : str, optional
+        Of a scheduler; by default a cluster on this machine that nobody else can talk to.
+    workers : int
+        Of that cluster.
+    folder : Path, optional
+        Where the private folder of the parts is made, a place that every worker sees; by default that of temporary
+        files.
+    client : distributed.Client, optional
+        One that is connected, instead of an address.
+    part_rows : int
+        Rows of a part.
+    progress : Progress, optional
+        Over the parts of each pass; by default a bar, once a pass takes more than a second.
+    """
+
+    address: str | None = None
+    workers: int = 2
+    folder: Path | None = None
+    client: Any = None
+    part_rows: int = PART_ROWS
+    progress: Progress | None = None
+    name: ClassVar[str] = "dask"
+
+    def __post_init__(self) -> None:
+        check_count(self.workers, "the number of workers", 1)
+        check_count(self.part_rows, "the number of rows of a part", 1)
+
+    def encode(self, encoder: Encoder, frame: pd.DataFrame) -> AnyMatrix:
+        """Write codes to disk, for the workers to read."""
+        from clinflu.data.matrix.distributed import DaskMatrix
+
+        cluster = self._cluster()
+        spill = Spill.write(coded_matrix(encoder, frame), self.folder, self.part_rows)
+        return DaskMatrix.of(spill, cluster, self.progress)
+
+    def _cluster(self) -> "Cluster":
+        from clinflu.data.matrix.cluster import at_address, embedded, of_client
+
+        if self.client is not None:
+            return of_client(self.client)
+        if self.address is not None:
+            return at_address(self.address)
+        return embedded(self.workers)
+
+
+BACKENDS: dict[str, type[Backend]] = {one.name: one for one in (Dense, Compact, Sparse, Streamed, OnDask)}
 """By name; each can be made without options."""
 
 

@@ -13,6 +13,8 @@ from clinflu.errors import DataError, LoaderError
 
 FEWEST_TO_JUDGE = 100
 LARGEST_LEVEL_SHARE = 0.5
+HASHED_ROWS = 250_000
+MANY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class Cohort:
     ----------
     frame : DataFrame
         Index: encounter id (text, unique). Columns: patient id (text), outcome (0 or 1), the features and
-        the baseline scores of the schema; missing values are NA.
+        the baseline scores of the schema; missing values are NA. Categories are text or, where the table is large,
+        columns of type ``category``: what is computed is the same.
     schema : CohortSchema
         What the columns mean.
     provenance : Provenance
@@ -141,20 +144,35 @@ class Cohort:
         DataError
             The cohort has no such encounter.
         """
-        try:
-            return int(self.frame.index.get_loc(str(encounter_id)))
-        except KeyError:
+        place = _place_of(str(encounter_id), self.frame.index)
+        if place < 0:
             raise DataError(
                 f"this cohort ({len(self.frame):,} encounters from {self.provenance.source}) has no encounter of the "
                 "id that you gave; check the id against the table that was loaded"
-            ) from None
+            )
+        return place
 
     @cached_property
     def content_hash(self) -> str:
         """sha256 of the rows and their column names, the same for the same content wherever it came from."""
         digest = hashlib.sha256(",".join(map(str, self.frame.columns)).encode())
-        digest.update(pd.util.hash_pandas_object(self.frame, index=True).to_numpy().tobytes())
+        for start in range(0, len(self.frame), HASHED_ROWS):  # so that not all ids are Python objects at once
+            rows = self.frame.iloc[start : start + HASHED_ROWS]
+            digest.update(pd.util.hash_pandas_object(rows, index=True).to_numpy().tobytes())
         return digest.hexdigest()
+
+
+def _place_of(name: str, ids: pd.Index) -> int:
+    """Return the place of an id, -1 where it is none; of many, without a table of all of them as Python objects."""
+    if isinstance(ids.array, pd.arrays.ArrowStringArray) and len(ids) > MANY:
+        import pyarrow as pa
+        from pyarrow import compute
+
+        return int(compute.index(pa.array(ids.array), name).as_py())
+    try:
+        return int(ids.get_loc(name))
+    except KeyError:
+        return -1
 
 
 def build_cohort(
@@ -191,13 +209,11 @@ def build_cohort(
     require_columns(rows, columns, provenance.source)
     if rows.empty:
         raise LoaderError(f"{provenance.source} holds no encounters at risk; check that it is the right file")
-    if source_rows is None:
-        source_rows = pd.Series(range(1, len(rows) + 1))
     kept = provenance.flowchart()[-1][1]
     if kept != len(rows):
         raise LoaderError(f"{provenance.source}: the flowchart ends at {kept} encounters, but {len(rows)} were given")
     _refuse_identifiers(rows, schema, provenance.source)
-    frame = validate(rows[columns], schema, source_rows)
+    frame = validate(pd.DataFrame({name: rows[name] for name in columns}, copy=False), schema, source_rows)
     frame = frame.astype({schema.outcome: "int8"}).set_index(schema.encounter_id)
     return Cohort(frame, schema, provenance, planted)
 

@@ -15,6 +15,7 @@ import pandas as pd
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.asking import NAMED, levels_there, nearest, shortened
 from clinflu.data.design import MISSING
+from clinflu.data.levels import level_codes
 from clinflu.data.query_text import nonsense, parse
 from clinflu.data.schema import CohortSchema
 from clinflu.errors import DataError
@@ -163,8 +164,8 @@ class _Reader:
     def _coded(self, variable: str) -> tuple[Rows, dict[str, int]]:
         """Return the code of each row's level, and the code of each level."""
         if variable not in self._categories:
-            codes, levels = pd.factorize(self._frame[variable].astype(object).fillna(MISSING).to_numpy())
-            self._categories[variable] = codes, {str(level): code for code, level in enumerate(levels)}
+            codes, levels = level_codes(self._frame[variable])
+            self._categories[variable] = codes, {level: code for code, level in enumerate(levels)}
         return self._categories[variable]
 
     def _numeric(self, variable: str) -> Vector:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.data.asking import check_count, row_positions
+from clinflu.data.places import places_of
 from clinflu.errors import DataError
 from clinflu.influence.group import group_newton_effect
 from clinflu.influence.interval import concentration, patients_of_half
@@ -95,7 +96,7 @@ class Influence:
 
     def position(self, encounter_id: str) -> int:
         """Return where an encounter stands among the training rows, or raise DataError."""
-        found = self.train_ids.get_indexer(pd.Index([str(encounter_id)]))[0]
+        found = places_of(self.train_ids, [str(encounter_id)])[0]
         if found < 0:
             raise DataError("that encounter did not teach the model: it is not among the training encounters")
         return int(found)

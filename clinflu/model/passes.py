@@ -17,11 +17,13 @@ from clinflu.model.base import FittedModel
 from clinflu.model.checks import check_outcomes, check_start, check_values
 from clinflu.model.cholesky import factor
 from clinflu.model.logistic import LOGISTIC, curvature, risk, row_loss
-from clinflu.model.newton import ARMIJO, GRADIENT_TOLERANCE, MAX_HALVINGS, MAX_ITERATIONS, STEP_TOLERANCE, fit_logistic
+from clinflu.model.newton import ARMIJO, GRADIENT_TOLERANCE, MAX_HALVINGS, MAX_ITERATIONS, STEP_TOLERANCE
 from clinflu.progress import Progress, silent
 
-SAMPLE_ROWS = 50_000
+ROWS_OF_A_COLUMN = 500.0
+FEWEST_SAMPLED = 20_000
 SAMPLE_SEED = 0
+ROUGH_STEP = 1e-2  # a sample's optimum is farther than this from that of all rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def fit_in_passes(
     y, weights : (n,)
     penalty : (p,)
     start : (p,), optional
-        By default the optimum on 50,000 rows drawn at random, of a penalty as much weaker.
+        By default nearly the optimum on some rows, drawn so that none of the levels is rare among them.
     progress : Progress
         Of the passes, as far as they can be foreseen.
 
@@ -61,10 +63,11 @@ def fit_in_passes(
     """
     check_values(x.largest(), x.shape, y, weights, penalty)
     check_outcomes(y, weights)
+    rows = _Rows(x, y, weights, penalty)
     if start is None:
-        start = _on_a_sample(x, y, weights, penalty)
+        start = _on_a_sample(rows)
     check_start(start, x.shape[1])
-    return _descend(_Rows(x, y, weights, penalty), np.array(start, dtype=float), progress)
+    return _descend(rows, np.array(start, dtype=float), progress)
 
 
 def holding_note(x: DesignMatrix, model: FittedModel) -> str:
@@ -112,25 +115,39 @@ def newton_terms(x: Matrix, y: Vector, weights: Vector, theta: Vector) -> Parts:
     return np.atleast_1d(weights @ row_loss(margin, y)), (weights * (p - y)) @ x, rooted.T @ rooted
 
 
-def _on_a_sample(x: DesignMatrix, y: Vector, weights: Vector, penalty: Vector) -> Vector:
-    """Return the optimum on some of the rows, or zero where these have none."""
-    chosen = np.sort(np.random.default_rng(SAMPLE_SEED).permutation(len(x))[:SAMPLE_ROWS])
-    share = len(chosen) / len(x)
-    some = y[chosen], weights[chosen], penalty * share
+def _on_a_sample(rows: _Rows) -> Vector:
+    """Return nearly the optimum of all rows, from some of them; zero where these have none, or there are few."""
+    n, columns = rows.x.shape
+    share = _share_drawn(rows.x)
+    drawn = np.flatnonzero(np.random.default_rng(SAMPLE_SEED).random(n) < share)
+    if n < FEWEST_SAMPLED or len(drawn) > n // 2:
+        return np.zeros(columns)
+    some = _Rows(rows.x.in_memory(drawn), rows.y[drawn], rows.weights[drawn] / share[drawn], rows.penalty)
     with suppress(FitError):
-        if x.in_blocks:
-            return fit_logistic(x.rows(chosen), *some).theta
-        check_outcomes(*some[:2])
-        return _descend(_Rows(x.take(chosen), *some), np.zeros(x.shape[1]), silent).theta
-    return np.zeros(x.shape[1])
+        check_outcomes(some.y, some.weights)
+        return _descend(some, np.zeros(columns), silent, ROUGH_STEP).theta
+    return np.zeros(columns)
 
 
-def _descend(rows: _Rows, theta: Vector, progress: Progress) -> FittedModel:
+def _share_drawn(x: DesignMatrix) -> Vector:
+    """Return the chance of each row to be drawn, (n,): the larger, the rarer its levels.
+
+    So that each level stands in the sample about 500 times, or as often as there is; drawn rows weigh as many more,
+    and the sample's objective is that of all rows in expectation, with the same penalty.
+    """
+    n = len(x)
+    counts, squares = np.ones(n) @ x, x.squares()
+    per_row = np.divide(ROWS_OF_A_COLUMN, counts, out=np.zeros(x.shape[1]), where=(counts == squares) & (counts > 0))
+    share: Vector = (x @ per_row).clip(min(1.0, FEWEST_SAMPLED / n), 1.0)
+    return share
+
+
+def _descend(rows: _Rows, theta: Vector, progress: Progress, rough: float = 0.0) -> FittedModel:
     at, passes, last_step = rows.terms(theta), 1, np.inf
     for iteration in range(MAX_ITERATIONS):
         step: Vector = cho_solve(factor(at.hessian), at.gradient, check_finite=False)
         step_norm = float(np.abs(step).max())
-        if rows.has_arrived(step_norm, at.gradient, stalled=step_norm > 0.5 * last_step):
+        if step_norm <= rough or rows.has_arrived(step_norm, at.gradient, stalled=step_norm > 0.5 * last_step):
             progress(passes, passes)
             norm = float(np.linalg.norm(at.gradient)) / len(rows.x)
             found = at.theta, rows.penalty, at.hessian, norm, step_norm, iteration

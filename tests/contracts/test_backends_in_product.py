@@ -11,12 +11,13 @@ from clinflu.analysis import ANALYSES
 from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.support import support_cuts
 from clinflu.analysis.what_if.actions import Add
-from clinflu.data.backends import BACKENDS
+from clinflu.data.backends import BACKENDS, OnDask, Streamed
 from clinflu.errors import ClinfluError
 from clinflu.study import Study
 from data_loaders import load
 
 HELD = [name for name in BACKENDS if name != "dense"]
+IN_PARTS = {"streamed": Streamed(part_rows=300), "dask": OnDask(part_rows=500)}  # else so few rows would be one part
 APART = {"train", "study", "notes", "passes", "iterations"}
 COMPARED = (pd.DataFrame, np.ndarray, np.generic, str, int, float, type(None))
 DRAWN = {"support", "support_calibration"}  # their cuts come from fewer encounters where a pass is what costs
@@ -29,7 +30,7 @@ def dense(small_cohort):
 
 @pytest.fixture(scope="module", params=HELD)
 def held(request, small_cohort):
-    return Audit.fit(small_cohort, backend=request.param)
+    return Audit.fit(small_cohort, backend=IN_PARTS.get(request.param, request.param))
 
 
 def test_the_fit_is_the_same_optimum(held, dense):

@@ -16,6 +16,7 @@ from clinflu.data import (
     Provenance,
     build_cohort,
 )
+from clinflu.data import cohort as cohort_module
 from clinflu.errors import DataError, LoaderError
 
 SEX = FeatureSpec("sex", "Sex", levels=("F", "M"))
@@ -100,6 +101,30 @@ def test_the_content_hash_follows_the_content_alone(cohort):
     changes = ({"age": [70, 72, None]}, {"event": [1, 1, 0]}, {"sex": ["F", "F", "F"]}, {"visit": ["v1", "v2", "v4"]})
     hashes = {build_cohort(rows(**change), SCHEMA, provenance()).content_hash for change in changes}
     assert len(hashes | {cohort.content_hash}) == 5
+
+
+def test_the_content_hash_is_the_same_for_text_and_for_categories_and_however_many_rows_are_hashed_at_once(monkeypatch):
+    values = [None if k % 7 == 0 else "MF"[k % 2] for k in range(50)]
+    table = pd.DataFrame(
+        {"visit": [f"v{k}" for k in range(50)], "person": "a", "event": 0, "age": range(50), "sex": values}
+    )
+    shuffled = pd.Categorical(values, ["unused", "M", "F"], ordered=True)
+    frames = [table, table.assign(sex=pd.Categorical(values)), table.assign(sex=shuffled)]
+    cohorts = [build_cohort(frame, SCHEMA, provenance(52)) for frame in frames]
+    assert [str(one.frame["sex"].dtype) for one in cohorts] == ["str", "category", "category"]
+    hashes = {one.content_hash for one in cohorts}
+    monkeypatch.setattr(cohort_module, "HASHED_ROWS", 7)
+    hashes |= {build_cohort(frame, SCHEMA, provenance(52)).content_hash for frame in frames}
+    assert len(hashes) == 1
+    moved = table.assign(sex=pd.Categorical([*values[1:], "F"]))
+    assert build_cohort(moved, SCHEMA, provenance(52)).content_hash not in hashes
+
+
+def test_an_encounter_is_found_alike_among_few_and_among_many(cohort, monkeypatch):
+    monkeypatch.setattr(cohort_module, "MANY", 1)
+    assert [cohort.position(encounter) for encounter in ("v1", "v3")] == [0, 2]
+    with pytest.raises(DataError, match="has no encounter"):
+        cohort.position("v")
 
 
 def test_baseline_scores_are_kept_behind_the_features_and_are_none():

@@ -1,6 +1,7 @@
 """Every problem of a table is named once, by row and column, and no value is."""
 
 import re
+import time
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinflu.data import CohortSchema, FeatureSpec
+from clinflu.data import CohortSchema, FeatureSpec, validation
 from clinflu.data.validation import Problem, require_columns, validate
 from clinflu.errors import LoaderError
 
@@ -78,6 +79,7 @@ READABLE = {
     "truth values": table(event=[True, False, True], weight=pd.array([True, None, False], dtype="boolean")),
     "objects": table(ward=pd.Series(["a", None, "b"], dtype=object), age=pd.Series([1, "2", None], dtype=object)),
     "categories": table(ward=pd.Categorical(["a", None, "b"]), sex=pd.Categorical(["F", "M", "F"])),
+    "categories of numbers": table(age=pd.Categorical([70, None, 3]), weight=pd.Categorical(["5", "1e2", "5"])),
     "nothing at all": table(
         ward=[None] * 3, sex=[np.nan] * 3, age=[None] * 3, weight=pd.array([None] * 3, dtype="str")
     ),
@@ -89,6 +91,54 @@ READABLE = {
 @pytest.mark.parametrize("frame", READABLE.values(), ids=READABLE)
 def test_what_can_be_read_is_read(frame):
     assert valid(frame)["age"].dtype == valid(frame)["weight"].dtype == np.float64
+
+
+def test_a_category_stays_one_with_its_levels_in_order_and_none_without_a_row():
+    ward = pd.Categorical(["ICU", None, "4 West"], ["closed", "ICU", "4 West"], ordered=True)
+    checked = valid(table(ward=ward, sex=pd.Categorical(["F", None, "M"])))
+
+    assert checked["ward"].dtype == pd.CategoricalDtype(pd.Index(["4 West", "ICU"], dtype="str"), ordered=False)
+    assert list(checked["ward"].cat.categories) == ["4 West", "ICU"]
+    assert checked["ward"].tolist()[::2] == ["ICU", "4 West"]
+    assert checked["ward"].isna().tolist() == [False, True, False]
+    assert str(valid(table(person=pd.Categorical(["a", "a", "b"])))["person"].dtype) == "str"
+
+
+def test_what_is_wrong_in_a_category_is_named_by_its_cells():
+    message = message_of(table(sex=pd.Categorical(["F", "x", "x"], ["x", "F"]), ward=pd.Categorical([1, None, "a"])))
+
+    assert places(message) == {(3, "sex"), (4, "sex"), (2, "ward")}
+    assert message.count("expected one of F, M") == 2
+    assert message.count("expected text") == 1
+
+
+def test_ids_are_as_unique_among_many_as_among_few(monkeypatch):
+    monkeypatch.setattr(validation, "MANY", 2)
+
+    assert len(valid(table(visit=["a1", "b1", "a2"]))) == 3
+    assert places(message_of(table(visit=["a1", "b1", "a1"]))) == {(2, "visit"), (4, "visit")}
+    assert places(message_of(table(visit=["a1", None, "a1"]))) == {(row, "visit") for row in (2, 3, 4)}
+    assert places(message_of(table(visit=["a1", "", "a2"]))) == {(3, "visit")}
+
+
+def test_a_level_without_a_row_is_no_problem():
+    assert len(valid(table(sex=pd.Categorical(["F", None, "M"], ["x", "F", "M", 3])))) == 3
+
+
+def test_a_million_rows_are_checked_without_looking_at_any_alone():
+    n = 1_000_000
+    codes = np.arange(n) % 3 - 1
+    ids = pd.Series(np.arange(n)).astype("str")
+    frame = pd.DataFrame(
+        {"visit": ids, "person": ids, "event": 1.0, "age": 70.0, "weight": np.nan}
+        | {"sex": pd.Categorical.from_codes(codes, ["M", "F"]), "ward": pd.Categorical.from_codes(codes, ["b", "a"])}
+    )
+    start = time.process_time()
+    checked = validate(frame, SCHEMA)
+    assert time.process_time() - start < 3
+    assert checked["sex"].isna().sum() == (codes < 0).sum()
+    with pytest.raises(LoaderError, match=r"1 problem: row 1000000, column 'sex'"):
+        validate(frame.assign(sex=pd.Categorical.from_codes(np.r_[codes[:-1], 2], ["M", "F", "x"])), SCHEMA)
 
 
 UNREADABLE = [

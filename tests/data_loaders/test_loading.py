@@ -175,7 +175,7 @@ def test_only_loaders_of_stays_take_a_definition(name):
     takes = takes_definition(LOADERS[name])
 
     assert takes == ("spec" in inspect.signature(LOADERS[name].load).parameters)
-    assert takes != (name in ("simulated", "diabetes130", "table", "sql"))
+    assert takes != (name in ("simulated", "diabetes130", "table", "parquet", "sql"))
 
 
 def test_a_loader_of_another_package_takes_a_definition_if_it_says_so(install, ward):

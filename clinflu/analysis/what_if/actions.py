@@ -13,6 +13,7 @@ from clinflu.analysis.what_if.additions import Addition, added_rows, copies, new
 from clinflu.analysis.what_if.records import edited_frame, encoded, require_encoder, require_variables, unseen_missing
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.data.asking import list_of_ids, values_by_id
+from clinflu.data.places import LONG, is_among, places_of
 from clinflu.data.query import matching
 from clinflu.errors import DataError
 from clinflu.influence.change import Change
@@ -113,7 +114,8 @@ class _Wanted:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.train_ids = study.train_ids.astype(object)  # one index for all look-ups: it is hashed only once
+        ids = study.train_ids
+        self.train_ids = ids if len(ids) > LONG else ids.astype(object)  # for all look-ups: it is hashed only once
         self.removed: set[int] = set()
         self.weights: dict[int, float] = {}
         self.outcomes: dict[int, float] = {}
@@ -218,7 +220,7 @@ def combine(study: Study, actions: Iterable[Action]) -> Plan:
 
 def positions(train_ids: pd.Index, encounter_ids: Iterable[str]) -> Rows:
     """Return where encounters stand among the training rows, or raise DataError where one does not."""
-    found: Rows = train_ids.get_indexer(pd.Index(list_of_ids(encounter_ids), dtype=object))
+    found = places_of(train_ids, list_of_ids(encounter_ids))
     if (found < 0).any():
         raise DataError(
             f"{int((found < 0).sum())} of the encounters are not among the training encounters; only those taught "
@@ -228,12 +230,13 @@ def positions(train_ids: pd.Index, encounter_ids: Iterable[str]) -> Rows:
 
 
 def _of_patients(study: Study, patient_ids: Iterable[str]) -> Rows:
-    patients = pd.Index(list_of_ids(patient_ids, "patient ids"), dtype=object)
+    patients = set(list_of_ids(patient_ids, "patient ids"))
     of_train = study.design.patient_ids[study.split.train]
-    absent = ~patients.isin(of_train)
-    if absent.any():
-        raise DataError(f"{int(absent.sum())} of the patients have no training encounter; only those can be removed")
-    return np.flatnonzero(of_train.isin(patients))
+    found = np.flatnonzero(is_among(of_train, patients))
+    absent = patients.difference(of_train[found])
+    if absent:
+        raise DataError(f"{len(absent)} of the patients have no training encounter; only those can be removed")
+    return found
 
 
 def _edited(study: Study, edits: dict[int, dict[str, Any]], rows: Rows) -> tuple[Matrix, set[str]]:

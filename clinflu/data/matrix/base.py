@@ -51,6 +51,10 @@ class DesignMatrix(ABC):
     def take(self, rows: Rows) -> "DesignMatrix":
         """Return these rows, by position, in the same backend."""
 
+    def in_memory(self, rows: Rows) -> "DesignMatrix":
+        """Return these rows, by position, where many passes over them cost least."""
+        return self.take(rows)
+
     @abstractmethod
     def rows(self, rows: Rows) -> Matrix:
         """Return these rows dense, (k, p)."""

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.data.matrix.base import DesignMatrix
+from clinflu.data.matrix.base import Along, DesignMatrix, RowSums, RowValues
+from clinflu.data.matrix.passes import Parts, added_up
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,22 @@ class StackedMatrix(DesignMatrix):
             here = (rows >= first) & (rows < last)
             found[here] = part.rows(rows[here] - first)
         return found
+
+    def sums(self, function: RowSums, *along: Along, fixed: tuple[Any, ...] = ()) -> Parts:
+        """Add up what a function gives for each block of rows, each part in its own way."""
+        found = [part.sums(function, *(one[rows] for one in along), fixed=fixed) for part, rows in self._placed()]
+        return added_up(found)
+
+    def each(self, function: RowValues, *along: Along, fixed: tuple[Any, ...] = ()) -> Matrix:
+        """Return what a function gives for each row, each part in its own way."""
+        found = [part.each(function, *(one[rows] for one in along), fixed=fixed) for part, rows in self._placed()]
+        values: Matrix = np.concatenate(found)
+        return values
+
+    def _placed(self) -> list[tuple[DesignMatrix, slice]]:
+        """Return the parts that have rows, and where these stand."""
+        placed = zip(self.parts, self._ends[:-1], self._ends[1:], strict=True)
+        return [(part, slice(int(first), int(last))) for part, first, last in placed if first < last]
 
     def largest(self) -> Vector:
         """Return max |x_ij| of each column."""

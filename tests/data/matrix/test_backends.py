@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 
 from clinflu.data import Encoder
-from clinflu.data.backends import BACKENDS, chosen_backend
+from clinflu.data.backends import BACKENDS, OnDask, Streamed, chosen_backend
 from clinflu.data.matrix import DenseMatrix, DesignMatrix, StackedMatrix
 from clinflu.data.matrix import base as blocks
 from clinflu.errors import DataError
 
 HELD = [name for name in BACKENDS if name != "dense"]
+IN_PARTS = {"streamed": Streamed(part_rows=300), "dask": OnDask(part_rows=500)}
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def held(request, table):
     encoder, frame, dense = table
     if request.param == "stacked":
         return StackedMatrix((DenseMatrix(dense[:100]), DenseMatrix(dense[100:101]), DenseMatrix(dense[101:])))
-    return BACKENDS[request.param]().encode(encoder, frame)
+    return IN_PARTS.get(request.param, BACKENDS[request.param]()).encode(encoder, frame)
 
 
 def test_products_are_those_of_the_dense_matrix(held: DesignMatrix, table):

@@ -1,0 +1,73 @@
+"""One audit of a large folder in a process of its own: seconds, passes and the largest memory, as JSON."""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clinflu import Audit, Remove
+from clinflu.analysis.planted import planted_mistakes
+from clinflu.data.backends import BACKENDS
+from data_loaders import load
+
+GIBIBYTE = 2**20  # in units of 1,024 bytes
+TOP = 10
+TRACED_OF_A_CAUSE = 5
+
+
+def main(folder: Path, backend: str) -> None:
+    """Load, fit, trace, refit without each strongest patient, and without 1,000 patients."""
+    found: dict[str, Any] = {}
+
+    def timed(what: str, call: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        value = call()
+        found[f"{what}_s"] = time.perf_counter() - start
+        found[f"{what}_peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIBIBYTE
+        print(f"{what}: {found[f'{what}_s']:.1f} s, {found[f'{what}_peak_gib']:.2f} GiB", file=sys.stderr, flush=True)
+        return value
+
+    cohort = timed("load", lambda: load("parquet", folder))
+    audit = timed("fit", lambda: Audit.fit(cohort, backend=BACKENDS[backend]()))
+    timed("trust", audit.study.require_trust)
+    wrong = timed("mistakes", audit.mistakes)
+    timed("first_estimates", lambda: audit.past_patients(str(wrong.index[0]), refit=False))
+    timed("estimates", lambda: audit.past_patients(str(wrong.index[1]), refit=False))
+    timed("refits", lambda: audit.past_patients(str(wrong.index[1])))
+    timed("trace", lambda: audit.trace(str(wrong.index[1])))
+    patients = np.unique(audit.study.train.patients)[:1000]
+    ids = audit.study.train_ids[np.isin(audit.study.train.patients, patients)]
+    timed("refit_without_1000_patients", lambda: audit.what_if(Remove(list(ids))))
+    model = audit.study.model
+    found |= {
+        "rows": len(cohort.frame),
+        "training_rows": len(audit.study.split.train),
+        "columns": len(model.theta),
+        "passes": model.passes,
+        "gradient_norm": model.gradient_norm,
+        "step_norm": model.step_norm,
+        "planted": timed("planted", lambda: _planted(audit)),
+    }
+    print(json.dumps(found))
+
+
+def _planted(audit: Audit) -> dict[str, float]:
+    """Return, by planted cause, the share of responsible encounters among the ten that pushed hardest to the error."""
+    wrong = planted_mistakes(audit.study)
+    causes = {one.name: frozenset(one.responsible) for one in audit.study.cohort.planted}
+    shares = {}
+    for name, responsible in causes.items():
+        encounters = wrong[wrong["cause"] == name].index[:TRACED_OF_A_CAUSE]
+        tops = [audit.prediction(str(one)).influence.rows_toward_error(TOP) for one in encounters]
+        hits = [np.mean([str(audit.study.train_ids[row]) in responsible for row in rows]) for rows in tops]
+        shares[name] = float(np.mean(hits)) if hits else float("nan")
+    return shares
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
