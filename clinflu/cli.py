@@ -44,6 +44,14 @@ Threshold = Annotated[float | None, typer.Option(help="Alert threshold; default:
 Penalty = Annotated[float | None, typer.Option(help="L2 penalty on the summed loss; default: 1.0.")]
 Seed = Annotated[int, typer.Option(help="Of the split by patient.")]
 Family = Annotated[str | None, typer.Option(help="logistic, smooth_hinge, rbf_svm or mlp; default: logistic.")]
+Holder = Annotated[
+    str | None,
+    typer.Option(
+        "--backend",
+        help="What holds a large table: dense, compact, sparse, streamed, gpu, dask, or the address of a Dask "
+        "scheduler (tcp://...); default: by its size.",
+    ),
+]
 Port = Annotated[int | None, typer.Option(help="Default: a free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on; beyond this machine only with a password or a proxy.")]
 Role = Annotated[Literal["clinician", "analyst"], typer.Option(help="Whom the page is for.")]
@@ -69,10 +77,11 @@ def run(
     threshold: Threshold = None,
     penalty: Penalty = None,
     family: Family = None,
+    backend: Holder = None,
     seed: Seed = 0,
 ) -> None:
     """Fit the model, trace a wrong prediction and write out/trace.html; the built-in cohort shows a planted case."""
-    fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed, family, backend)
     chosen = fitted.find(encounter) if encounter else fitted.example(threshold)
     page = out / "trace.html"
     if save:
@@ -85,7 +94,7 @@ def run(
     if save:
         typer.echo(f"Audit kept in {save} (patient data: readable by you alone).")
     source = {"--data": _told(data), "--loader": loader, "--readmission": readmission}
-    given = {**source, "--penalty": penalty, "--seed": seed or None, "--family": family}
+    given = {**source, "--penalty": penalty, "--seed": seed or None, "--family": family, "--backend": backend}
     same = {"--audit": save or audit} if save or audit else given
     words = " ".join(f"{name} {shlex.quote(str(value))}" for name, value in same.items() if value is not None)
     typer.echo(f"\nThe page: {page}")
@@ -105,6 +114,7 @@ def trace(
     threshold: Threshold = None,
     penalty: Penalty = None,
     family: Family = None,
+    backend: Holder = None,
     seed: Seed = 0,
     *,
     fragility: Annotated[
@@ -117,7 +127,7 @@ def trace(
 
     if fragility and not audit and chosen_family(family or LOGISTIC.name) != LOGISTIC:
         raise DataError("--fragility is worked out for logistic models alone; leave it out, or leave out --family")
-    fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed, family, backend)
     if fragility:
         fitted.study.require_logistic("how much one altered record could change")  # before anything is traced
     chosen = fitted.find(encounter) if encounter else fitted.worst_miss(threshold)
@@ -139,6 +149,7 @@ def check_command(
     groups: Annotated[int, typer.Option(help="Groups of each sort; 0 for none.")] = 40,
     penalty: Penalty = None,
     family: Family = None,
+    backend: Holder = None,
     seed: Seed = 0,
 ) -> None:
     """Compare every estimate with refits: without each of 500 encounters and many groups; --audit keeps the grades."""
@@ -151,7 +162,7 @@ def check_command(
     if json and json == html:
         raise DataError("--json and --html name the same file; give each a file of its own")
     Plan(each, each, groups, seed)  # what cannot be asked is refused before anything is read
-    fitted = _audit((data, loader, readmission), audit, penalty, 0 if audit else seed, family)
+    fitted = _audit((data, loader, readmission), audit, penalty, 0 if audit else seed, family, backend)
     names = [fitted.find(one) for one in encounter] if encounter else None
     found = fitted.check(names, each=each, groups=groups, seed=seed)
     values = check_values(found, fitted.pseudonyms)
@@ -182,6 +193,7 @@ def report(
     threshold: Threshold = None,
     penalty: Penalty = None,
     family: Family = None,
+    backend: Holder = None,
     seed: Seed = 0,
     *,
     internal: Annotated[
@@ -198,7 +210,7 @@ def report(
     wanted = FORMATS if formats is None else tuple(part.strip() for part in formats.split(",") if part.strip())
     options = Options(variables, threshold, Bootstrap(bootstraps, 0 if audit else seed), internal=internal)
     check_target(out, wanted)  # before a model is fitted
-    fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed, family, backend)
     written = subgroup_report(fitted, out, options=options, formats=wanted)
     for path in written.paths:
         typer.echo(f"{path}")
@@ -233,6 +245,7 @@ def review(
     html: Annotated[Path | None, typer.Option(help="Write an offline page to this file.")] = None,
     penalty: Penalty = None,
     family: Family = None,
+    backend: Holder = None,
     seed: Seed = 0,
     *,
     verify: Annotated[bool, typer.Option("--verify", help="Only say whether the log is as it was written.")] = False,
@@ -252,7 +265,7 @@ def review(
     if verify:
         typer.echo(store.verified_words())
         return
-    fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed, family, backend)
     record = fitted.find(accept or undo or "") if accept or undo else ""
     if says:
         said = give_verdict(fitted.study, store, fitted.pseudonyms, record, says, note=note, author=author)
@@ -300,6 +313,7 @@ def app_command(
     audit: AuditFolder = None,
     penalty: Penalty = None,
     family: Family = None,
+    backend: Holder = None,
     seed: Seed = 0,
     host: Host = "127.0.0.1",
     port: Port = None,
@@ -318,7 +332,7 @@ def app_command(
 
     access = granted(host, password_file, proxy)  # what may not be reached is refused before anything is read
     end_cleanly()
-    fitted = _audit((data, loader, readmission), audit, penalty, seed, family)
+    fitted = _audit((data, loader, readmission), audit, penalty, seed, family, backend)
     with tempfile.TemporaryDirectory(prefix="clinflu-", ignore_cleanup_errors=True) as place:
         folder = audit or Path(place) / "audit"
         if not audit:
@@ -487,22 +501,31 @@ def _told(data: str | None) -> str | None:
     return None if data is None else without_secrets(data)
 
 
-def _audit(source: Source, folder: Path | None, penalty: float | None, seed: int, family: str | None) -> "Audit":
+def _audit(
+    source: Source,
+    folder: Path | None,
+    penalty: float | None,
+    seed: int,
+    family: str | None,
+    backend: str | None,
+) -> "Audit":
     from clinflu.audit import Audit
+    from clinflu.data.backends import named_backend
     from clinflu.model.family import chosen_family
     from clinflu.model.logistic import LOGISTIC
     from clinflu.study import DEFAULT_PENALTY
 
-    if folder and (any((*source, family)) or seed or penalty is not None):
+    if folder and (any((*source, family, backend)) or seed or penalty is not None):
         raise DataError(
-            "--audit holds its own data and model; leave out --data, --loader, --readmission, --penalty, --seed and "
-            "--family"
+            "--audit holds its own data and model; leave out --data, --loader, --readmission, --penalty, --seed, "
+            "--family and --backend"
         )
     form = chosen_family(family or LOGISTIC.name)  # what is none is refused before anything is read
+    holder = named_backend(backend)
     with _working("Reading and fitting"):
         if folder:
             return Audit.open(folder)
-        return Audit.fit(_cohort(*source), DEFAULT_PENALTY if penalty is None else penalty, seed, form)
+        return Audit.fit(_cohort(*source), DEFAULT_PENALTY if penalty is None else penalty, seed, form, holder)
 
 
 def _trace(

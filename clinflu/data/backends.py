@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from clinflu.data.asking import check_count
+from clinflu.data.asking import check_count, nearest
 from clinflu.data.coding import coded_matrix
 from clinflu.data.design import Encoder
 from clinflu.data.matrix import AnyMatrix
 from clinflu.data.matrix.sparse import SparseMatrix
 from clinflu.data.matrix.spill import PART_ROWS, Layout, Spill
 from clinflu.data.matrix.streamed import GIBIBYTE, Plan, StreamedMatrix
-from clinflu.errors import DataError
+from clinflu.errors import BackendError, DataError
 from clinflu.progress import Progress
 
 if TYPE_CHECKING:
@@ -154,8 +154,44 @@ class OnDask(Backend):
         return embedded(self.workers)
 
 
-BACKENDS: dict[str, type[Backend]] = {one.name: one for one in (Dense, Compact, Sparse, Streamed, OnDask)}
+@dataclass(frozen=True)
+class Gpu(Backend):
+    """All rows in the memory of a CUDA device, products by torch in float64."""
+
+    name: ClassVar[str] = "gpu"
+
+    def encode(self, encoder: Encoder, frame: pd.DataFrame) -> AnyMatrix:
+        """Copy the rows to the device.
+
+        Raises
+        ------
+        BackendError
+            Torch sees no CUDA device, or none with room for them.
+        """
+        from clinflu.data.matrix.device import DeviceMatrix, fits_on_a_gpu
+
+        if not fits_on_a_gpu(len(frame), len(encoder.columns)):
+            raise BackendError("torch sees no CUDA device with room for this table; leave the backend out")
+        return DeviceMatrix.of(coded_matrix(encoder, frame), "cuda")
+
+
+BACKENDS: dict[str, type[Backend]] = {one.name: one for one in (Dense, Compact, Sparse, Streamed, OnDask, Gpu)}
 """By name; each can be made without options."""
+
+
+def named_backend(text: str | None) -> str | Backend:
+    """Return what a name or the address of a Dask scheduler stands for; without one, by the size of the table.
+
+    Raises
+    ------
+    DataError
+        There is no such backend.
+    """
+    if text is not None and "://" in text:
+        return OnDask(address=text)
+    if text is not None and text != AUTO and text not in BACKENDS:
+        raise _no_such(text)
+    return AUTO if text is None else text
 
 
 def chosen_backend(backend: str | Backend, rows: int, columns: int) -> Backend:
@@ -169,9 +205,22 @@ def chosen_backend(backend: str | Backend, rows: int, columns: int) -> Backend:
     if isinstance(backend, Backend):
         return backend
     if backend == AUTO:
-        if 8 * rows * columns <= LARGEST_DENSE_BYTES:
-            return Dense()
-        return Sparse() if columns > MANY_COLUMNS else Compact()
-    if backend not in BACKENDS:
-        raise DataError(f"there is no backend of that name; there are: {AUTO}, {', '.join(BACKENDS)}")
+        return _by_size(rows, columns)
+    if not isinstance(backend, str) or backend not in BACKENDS:
+        raise _no_such(backend)
     return BACKENDS[backend]()
+
+
+def _by_size(rows: int, columns: int) -> Backend:
+    from clinflu.data.matrix.device import fits_on_a_gpu
+
+    if 8 * rows * columns <= LARGEST_DENSE_BYTES:
+        return Dense()
+    if columns > MANY_COLUMNS:
+        return Sparse()
+    return Gpu() if fits_on_a_gpu(rows, columns) else Compact()
+
+
+def _no_such(backend: object) -> DataError:
+    meant = nearest(backend, [AUTO, *BACKENDS]) if isinstance(backend, str) else ""
+    return DataError(f"there is no backend of that name{meant}; there are: {AUTO}, {', '.join(BACKENDS)}")

@@ -1,5 +1,7 @@
 """A check of the estimates as one HTML page that opens offline: a working paper, for its owner alone."""
 
+from math import isnan
+
 from clinflu.analysis.check.result import Check
 from clinflu.analysis.check.values import check_values
 from clinflu.data.pseudonym import Pseudonyms
@@ -33,7 +35,7 @@ def per_cent(value: float | None) -> str:
 
 def correlation(value: float | None) -> str:
     """Return a correlation with the digits that tell it from 1."""
-    return NOT_KNOWN if value is None else correlation_text(value)
+    return NOT_KNOWN if value is None or isnan(value) else correlation_text(value)
 
 
 def slope(value: float | None) -> str:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from clinflu import Audit, Edit, Relabel, Remove
 from clinflu.analysis import ANALYSES
@@ -16,7 +17,8 @@ from clinflu.errors import ClinfluError
 from clinflu.study import Study
 from data_loaders import load
 
-HELD = [name for name in BACKENDS if name != "dense"]
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+HELD = [pytest.param(name, marks=CUDA) if name == "gpu" else name for name in BACKENDS if name != "dense"]
 IN_PARTS = {"streamed": Streamed(part_rows=300), "dask": OnDask(part_rows=500)}  # else so few rows would be one part
 APART = {"train", "study", "notes", "passes", "iterations"}
 COMPARED = (pd.DataFrame, np.ndarray, np.generic, str, int, float, type(None))

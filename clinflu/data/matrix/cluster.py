@@ -21,10 +21,12 @@ from clinflu.errors import BackendError, DataError
 ATTEMPTS = 4
 ANSWER_S = 30.0
 CLOSING_S = 10.0
+STALLED_S = 600.0  # longer than any one part takes
 HOST = "127.0.0.1"
 KEPT_IN_MEMORY = {f"distributed.worker.memory.{threshold}": False for threshold in ("target", "spill", "pause")}
 NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 PATIENT = {"distributed.comm.timeouts.connect": "60s"}
+WAITING_FOR_WORKERS = {"distributed.deploy.lost-worker-timeout": "1h"}  # one that starts again may take its time
 IMPATIENT = {"distributed.comm.timeouts.connect": "1s"}
 CERTIFICATE = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
@@ -124,26 +126,32 @@ def check_connected(client: Any) -> None:
         raise ConnectionError
 
 
-def wait_for(client: Any, future: Any, told: Callable[[], None]) -> Any:
-    """Return a result; meanwhile say how far the work is, and notice where nobody works at it.
+def wait_for(client: Any, future: Any, told: Callable[[], int]) -> Any:
+    """Return a result; meanwhile have told how far the work is, and notice where nobody works at it.
 
     Raises
     ------
     BackendError
         There is no worker, and none comes.
+    ConnectionError
+        The scheduler is gone, or the work does not go on.
     """
-    alone_since = None
+    worked_on = moved = time.monotonic()
+    done = -1
     while not future.done():
         with suppress(TimeoutError):
             future.exception(timeout=0.5)
-        told()
         check_connected(client)
-        if future.done() or client.nthreads():
-            alone_since = None
-        else:
-            alone_since = alone_since or time.monotonic()
-            if time.monotonic() - alone_since > ANSWER_S:
-                raise BackendError("the Dask cluster has no worker; start some at the same scheduler")
+        now, before, done = time.monotonic(), done, told()
+        moved = now if done != before else moved
+        if future.done():
+            break
+        waiting = client.processing()
+        worked_on = now if any(waiting.values()) else worked_on
+        if now - worked_on > ANSWER_S and not waiting:
+            raise BackendError("the Dask cluster has no worker; start some at the same scheduler")
+        if now - worked_on > ANSWER_S or now - moved > STALLED_S:
+            raise ConnectionError
     return future.result()
 
 
@@ -167,6 +175,7 @@ def _embedded(workers: int) -> Opened:
     from distributed import Client, LocalCluster
 
     folder = PrivateFolder()
+    waiting = dask.config.set(WAITING_FOR_WORKERS)  # which Dask looks up whenever a worker is lost
     with dask.config.set({**KEPT_IN_MEMORY, **NO_PAGES, **PATIENT}):
         cluster = LocalCluster(
             n_workers=workers,
@@ -186,6 +195,7 @@ def _embedded(workers: int) -> Opened:
         for one in (client, cluster):
             with suppress(Exception), dask.config.set(IMPATIENT):  # whatever is lost already
                 one.close(timeout=CLOSING_S)
+        waiting.__exit__(None, None, None)
         folder.remove()
 
     return Opened(client, close)

@@ -114,7 +114,8 @@ class DaskMatrix(MatrixInParts):
         def ask(client: Any) -> list[Any]:
             asked = self._asked(client, task, along, fixed)
             with self._telling() as tell:
-                return [wait_for(client, one, told(asked, tell)) for one in asked]
+                say = told(asked, tell)
+                return [wait_for(client, one, say) for one in asked]
 
         return map(_checked, self.cluster.persevere(ask))
 
@@ -151,13 +152,14 @@ class DaskMatrix(MatrixInParts):
         return telling("Passing over the rows", self.progress)
 
 
-def told(asked: Futures, tell: Progress) -> Callable[[], None]:
-    """Return what says how many are done; whatever is done is let go, so that workers can forget it."""
+def told(asked: Futures, tell: Progress) -> Callable[[], int]:
+    """Return what tells and returns how many are done; what is done is let go, so that workers can forget it."""
     total, waiting = len(asked), set(asked)
 
-    def say() -> None:
+    def say() -> int:
         waiting.difference_update([one for one in waiting if one.done()])
         tell(total - len(waiting), total)
+        return total - len(waiting)
 
     return say
 

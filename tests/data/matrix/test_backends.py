@@ -3,14 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from clinflu.data import Encoder
-from clinflu.data.backends import BACKENDS, OnDask, Streamed, chosen_backend
-from clinflu.data.matrix import DenseMatrix, DesignMatrix, StackedMatrix
+from clinflu.data.backends import BACKENDS, OnDask, Streamed, chosen_backend, named_backend
+from clinflu.data.matrix import DenseMatrix, DesignMatrix, StackedMatrix, device
 from clinflu.data.matrix import base as blocks
-from clinflu.errors import DataError
+from clinflu.errors import BackendError, DataError
 
-HELD = [name for name in BACKENDS if name != "dense"]
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+HELD = [pytest.param(name, marks=CUDA) if name == "gpu" else name for name in BACKENDS if name != "dense"]
 IN_PARTS = {"streamed": Streamed(part_rows=300), "dask": OnDask(part_rows=500)}
 
 
@@ -110,6 +112,19 @@ def test_a_backend_is_chosen_by_size_and_a_wrong_name_is_refused():
     assert chosen_backend("auto", 1_000_000, 5_000).name == "sparse"
     with pytest.raises(DataError, match="there are: auto, dense, compact"):
         chosen_backend("magic", 10, 10)
+    with pytest.raises(DataError, match="did you mean 'sparse'"):
+        named_backend("sparce")
+    assert named_backend("tcp://scheduler:8786") == OnDask(address="tcp://scheduler:8786")
+    assert named_backend(None) == "auto"
+
+
+def test_a_gpu_that_torch_does_not_see_is_refused_and_one_with_room_is_chosen(table, monkeypatch):
+    encoder, frame, _ = table
+    monkeypatch.setattr(device, "fits_on_a_gpu", lambda rows, columns: rows * columns > 10**9)
+    with pytest.raises(BackendError, match="no CUDA device"):
+        BACKENDS["gpu"]().encode(encoder, frame)
+    assert chosen_backend("auto", 20_000_000, 100).name == "gpu"
+    assert chosen_backend("auto", 9_000_000, 100).name == "compact"
 
 
 def test_a_column_that_is_absent_is_named(table):

@@ -1,5 +1,6 @@
 """Workers die, schedulers go away, parts break: the same result, or one clear line, and nothing half-done."""
 
+import gc
 import os
 import re
 import signal
@@ -26,6 +27,16 @@ from clinflu.errors import BackendError, Cancelled, DataError
 from clinflu.progress import silent
 
 PART_ROWS = 300
+
+# Of a worker that was killed, Dask forgets a socket; it is collected within the test that killed it.
+FORGOTTEN = "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
+pytestmark = pytest.mark.filterwarnings(FORGOTTEN)
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
