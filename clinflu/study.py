@@ -25,6 +25,7 @@ from clinflu.model.logistic import LOGISTIC, risk
 from clinflu.model.margin import MarginFamily
 from clinflu.model.metrics import auroc
 from clinflu.model.passes import fit_in_passes, holding_note
+from clinflu.model.wide import LARGEST_EXPLICIT
 
 DEFAULT_PENALTY = 1.0
 ALERT_PERCENTILE = 90.0
@@ -124,6 +125,11 @@ class Study:
         holder = chosen_backend(backend, len(cohort.frame), len(encoder.columns))
         design = encoder.design(cohort, holder.encode(encoder, cohort.frame))
         train = design.take(split.train)
+        if len(encoder.columns) > LARGEST_EXPLICIT:
+            raise FitError(
+                f"{len(encoder.columns):,} columns are more than the {LARGEST_EXPLICIT:,} whose Hessian an audit can hold; "
+                "fold rare levels together (clinflu.model.wide fits them, and gives one influence at a time)"
+            )
         if isinstance(train.x, DesignMatrix) and form.name == LOGISTIC.name:
             strengths = form.penalties(train.x.shape[1], penalty, has_intercept=design.has_intercept)
             model = fit_in_passes(train.x, train.y, train.weights, strengths)

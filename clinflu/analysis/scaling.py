@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clinflu.data import Cohort, Encoder, Exclusion, split_by_patient
+from clinflu.data import Cohort, Design, Encoder, Exclusion, split_by_patient
 from clinflu.data.arrays import Vector
 from clinflu.data.asking import check_count
 from clinflu.data.backends import Backend, chosen_backend
@@ -40,11 +40,11 @@ class Scaling:
     Parameters
     ----------
     frame : DataFrame
-        A row for each number of encounters and backend: rows (encounters), backend, columns, training_rows, seconds to
-        encode, of the fit, passes (0 where a pass is not what costs), seconds of the leverages (worked out once for
-        each fit), of the influence of all training rows on one prediction and of a refit without 100 patients, bytes of
-        the design, and how far coefficients (theta_apart) and influences (influence_apart, of the largest one) are from
-        those of the first backend.
+        A row for each number of encounters (rows) and backend: columns, training_rows; seconds until the backend holds
+        the rows (encode), of the fit, of the leverages (once for each fit), of the influence of all training rows on
+        one prediction, and of a refit without 100 patients; passes of the fit, 0 where a pass is not what costs; bytes
+        of the design of all rows; theta_apart and influence_apart, how far coefficients and influences (as a share of
+        the largest) are from those of the first backend.
     simulated : bool
         Whether the patients are invented.
     """
@@ -211,16 +211,14 @@ class _Answer:
 def _measured(task: _Task, name: str, backend: str | Backend) -> tuple[dict[str, Any], _Answer]:
     encoder, frame = task.encoder, task.cohort.frame
     holder = chosen_backend(backend, len(frame), len(encoder.columns))
-    x, encoding = _timed(lambda: holder.encode(encoder, frame))
-    design = encoder.design(task.cohort, x)
-    taught = design.take(task.split.train)
+    (design, taught), encoding = _timed(lambda: _held(task, holder))
     penalty = LOGISTIC.penalties(len(encoder.columns), DEFAULT_PENALTY, has_intercept=design.has_intercept)
-    patients, _ = pd.factorize(taught.patient_ids)
+    patients, found = pd.factorize(taught.patient_ids)
     train, fitting = _timed(lambda: TrainingRows.fit(taught.x, taught.y, taught.weights, penalty, patients))
     _, leveraging = _timed(lambda: (train.leverage, train.residual))
     audited = design.x[int(task.split.audited[0])]
     influence, asking = _timed(lambda: one_step(train, removal_effect(train, audited)))
-    without = Change.removal(train, patients < min(REMOVED_PATIENTS, (patients.max() + 1) // 2))
+    without = Change.removal(train, patients < min(REMOVED_PATIENTS, len(found) // 2))
     _, refitting = _timed(lambda: refit(train, without))
     values = {
         "rows": len(frame),
@@ -233,9 +231,18 @@ def _measured(task: _Task, name: str, backend: str | Backend) -> tuple[dict[str,
         "leverage_seconds": leveraging,
         "influence_seconds": asking,
         "refit_seconds": refitting,
-        "design_bytes": held_bytes(x),
+        "design_bytes": held_bytes(design.x),
     }
     return values, _Answer(train.model.theta, influence)
+
+
+def _held(task: _Task, holder: Backend) -> tuple[Design, Design]:
+    """Return the design of all rows and that of the training rows, where a cluster has started and read its parts."""
+    design = task.encoder.design(task.cohort, holder.encode(task.encoder, task.cohort.frame))
+    taught = design.take(task.split.train)
+    if isinstance(taught.x, MatrixInParts):
+        taught.x.squares()
+    return design, taught
 
 
 def _apart(answer: _Answer, first: _Answer) -> dict[str, float]:

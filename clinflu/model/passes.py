@@ -18,6 +18,7 @@ from clinflu.model.checks import check_outcomes, check_start, check_values
 from clinflu.model.cholesky import factor
 from clinflu.model.logistic import LOGISTIC, curvature, risk, row_loss
 from clinflu.model.newton import ARMIJO, GRADIENT_TOLERANCE, MAX_HALVINGS, MAX_ITERATIONS, STEP_TOLERANCE
+from clinflu.model.wide import LARGEST_EXPLICIT, fit_wide
 from clinflu.progress import Progress, silent
 
 ROWS_OF_A_COLUMN = 500.0
@@ -46,6 +47,8 @@ def fit_in_passes(
 ) -> FittedModel:
     """Return the same minimum as :func:`clinflu.model.newton.fit_logistic`, by its stopping rule, in few passes.
 
+    Above 8,000 columns :func:`clinflu.model.wide.fit_wide` takes over, which never forms a Hessian.
+
     Parameters
     ----------
     x : DesignMatrix, (n, p)
@@ -61,6 +64,8 @@ def fit_in_passes(
     FitError
         Its kinds name the reason, as for ``fit_logistic``; separation shows as steps that do not converge.
     """
+    if x.shape[1] > LARGEST_EXPLICIT:
+        return fit_wide(x, y, weights, penalty, start)
     check_values(x.largest(), x.shape, y, weights, penalty)
     check_outcomes(y, weights)
     rows = _Rows(x, y, weights, penalty)

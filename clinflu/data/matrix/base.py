@@ -117,7 +117,11 @@ class DesignMatrix(ABC):
 
     def squares(self) -> Vector:
         """Return sum_i X[i, j]^2 of each column, (p,)."""
-        return self.sums(_squares)[0]
+        return self.weighted_squares(np.ones(len(self)))
+
+    def weighted_squares(self, d: Vector) -> Vector:
+        """Return sum_i d[i] X[i, j]^2 of each column, (p,)."""
+        return self.sums(_squares, d)[0]
 
     def column(self, place: int) -> Vector:
         """Return one column, (n,)."""
@@ -208,5 +212,5 @@ def _forms(x: Matrix, form: Matrix) -> Vector:
     return values
 
 
-def _squares(x: Matrix) -> Parts:
-    return (np.einsum("ij,ij->j", x, x),)
+def _squares(x: Matrix, d: Vector) -> Parts:
+    return (d @ np.square(x),)

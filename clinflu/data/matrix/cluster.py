@@ -25,9 +25,13 @@ STALLED_S = 600.0  # longer than any one part takes
 HOST = "127.0.0.1"
 KEPT_IN_MEMORY = {f"distributed.worker.memory.{threshold}": False for threshold in ("target", "spill", "pause")}
 NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS")}
+PLAIN_MEMORY = {"distributed.nanny.pre-spawn-environ": ONE_THREAD}  # Dask's own has each block's memory mapped anew
 PATIENT = {"distributed.comm.timeouts.connect": "60s"}
 WAITING_FOR_WORKERS = {"distributed.deploy.lost-worker-timeout": "1h"}  # one that starts again may take its time
-IMPATIENT = {"distributed.comm.timeouts.connect": "1s"}
+IMONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS")}
+PLAIN_MEMORY = {"distributed.nanny.pre-spawn-environ": ONE_THREAD}  # Dask's own has each block's memory mapped anew
+PATIENT = {"distributed.comm.timeouts.connect": "1s"}
 CERTIFICATE = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 Found = TypeVar("Found")
@@ -176,7 +180,7 @@ def _embedded(workers: int) -> Opened:
 
     folder = PrivateFolder()
     waiting = dask.config.set(WAITING_FOR_WORKERS)  # which Dask looks up whenever a worker is lost
-    with dask.config.set({**KEPT_IN_MEMORY, **NO_PAGES, **PATIENT}):
+    with dask.config.set({**KEPT_IN_MEMORY, **NO_PAGES, **PLAIN_MEMORY, **PATIENT}):
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

@@ -179,15 +179,15 @@ class CodedMatrix(DesignMatrix):
                 found[one.first] = of_codes[0]
         return found
 
-    def squares(self) -> Vector:
-        """Return the sum of squares of each column, by the number of rows of each code."""
+    def weighted_squares(self, d: Vector) -> Vector:
+        """Return the weighted sum of squares of each column, by the weight of each code."""
         found = np.empty(self.columns)
         for one in self.variables:
             if isinstance(one, Coded):
-                counts = np.bincount(one.codes, minlength=len(one.table)).astype(float)
+                counts = np.bincount(one.codes, weights=d, minlength=len(one.table))
                 found[one.first : one.first + one.width] = counts @ np.square(one.table)
             else:
-                found[one.first] = one.values @ one.values
+                found[one.first] = d @ np.square(one.values)
         return found
 
     def _sums_by_code(self, u: Vector, rows: slice) -> Parts:

@@ -89,9 +89,9 @@ class DeviceMatrix(DesignMatrix):
             found[rows] = ((self.values[rows] @ there) * self.values[rows]).sum(dim=1)
         return _back(found)
 
-    def squares(self) -> Vector:
-        """Return the sum of squares of each column."""
-        return _back(self.values.square().sum(dim=0))
+    def weighted_squares(self, d: Vector) -> Vector:
+        """Return the weighted sum of squares of each column."""
+        return _back(self._there(d) @ self.values.square())
 
     def _there(self, values: Matrix | Rows) -> "torch.Tensor":
         import torch

@@ -97,9 +97,9 @@ class SparseMatrix(DesignMatrix):
                 found[some] = np.einsum("ni,nij,nj->n", values, between, values, optimize=True)
         return found
 
-    def squares(self) -> Vector:
-        """Return the sum of squares of each column."""
-        found: Vector = np.asarray(self.values.power(2).sum(axis=0)).ravel()
+    def weighted_squares(self, d: Vector) -> Vector:
+        """Return the weighted sum of squares of each column."""
+        found: Vector = self.values.power(2).T @ d
         return found
 
     @cached_property
