@@ -15,6 +15,8 @@ import pandas as pd
 
 from clinflu.analysis.check.result import Check
 from clinflu.data import Cohort, CohortSchema, Design, Encoder, PlantedCause, Provenance, Split
+from clinflu.data.backends import Compact, Sparse
+from clinflu.data.matrix import DesignMatrix
 from clinflu.errors import StoreError
 from clinflu.model.store import DESCRIPTION_FILE, TENSORS_FILE, load_model, read_json, save_model, write_json
 from clinflu.study import Study
@@ -100,7 +102,11 @@ def open_study(folder: Path) -> Study:
         parts = _adapter().validate_python(described["parts"])
         frame = pd.read_parquet(io.BytesIO(_checked(folder / COHORT_FILE, described["sha256"])))
         cohort = Cohort(frame, parts.schema, parts.provenance, parts.planted)
-        design = parts.encoder.design(cohort) if parts.encoder else _read_design(folder, described, cohort)
+        design = (
+            _encoded(parts.encoder, cohort, described.get("backend"))
+            if parts.encoder
+            else _read_design(folder, described, cohort)
+        )
         known = cohort.content_hash, list(design.columns)
         if known != (model_description["data_hash"], model_description["columns"]):
             raise StoreError(f"the model in {folder.name} was fitted on other data; save the audit again")
@@ -171,6 +177,8 @@ def _write(study: Study, folder: Path, grades: Check | None) -> None:
         content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         (folder / DESIGN_FILE).write_bytes(content)
         described["design"] = {"columns": study.design.columns, "variables": study.design.variables}
+    if isinstance(study.design.x, DesignMatrix):
+        described["backend"] = study.design.x.backend
     if grades is not None:
         write_json(folder / GRADES_FILE, grades.to_dict())
     described["sha256"] = {
@@ -183,6 +191,14 @@ def _write(study: Study, folder: Path, grades: Check | None) -> None:
     write_json(folder / AUDIT_FILE, described)
     for path in folder.iterdir():
         path.chmod(OWNER_ONLY_FILE)
+
+
+def _encoded(encoder: Encoder, cohort: Cohort, backend: str | None) -> Design:
+    """Return the design of the cohort, held as it was or, where that was elsewhere than in memory, as codes."""
+    if backend is None:
+        return encoder.design(cohort)
+    holder = Sparse() if backend == Sparse.name else Compact()
+    return encoder.design(cohort, holder.encode(encoder, cohort.frame))
 
 
 def _read_design(folder: Path, described: dict[str, Any], cohort: Cohort) -> Design:

@@ -127,8 +127,8 @@ class Study:
         train = design.take(split.train)
         if len(encoder.columns) > LARGEST_EXPLICIT:
             raise FitError(
-                f"{len(encoder.columns):,} columns are more than the {LARGEST_EXPLICIT:,} whose Hessian an audit can hold; "
-                "fold rare levels together (clinflu.model.wide fits them, and gives one influence at a time)"
+                f"{len(encoder.columns):,} columns are more than the {LARGEST_EXPLICIT:,} whose Hessian an audit can "
+                "hold; fold rare levels together (clinflu.model.wide fits them, and gives one influence at a time)"
             )
         if isinstance(train.x, DesignMatrix) and form.name == LOGISTIC.name:
             strengths = form.penalties(train.x.shape[1], penalty, has_intercept=design.has_intercept)

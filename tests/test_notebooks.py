@@ -18,7 +18,7 @@ def code_cells(path):
 def test_the_notebooks_are_there():
     stories = ["01_case_study", "02_trace_a_wrong_prediction", "03_subgroup_report", "03_what_if"]
     experiments = ["04_other_models", "05_validation", "06_fixing_labels", "07_adversarial_records"]
-    assert [path.stem for path in NOTEBOOKS] == [*stories, *experiments, "08_certified_bound"]
+    assert [path.stem for path in NOTEBOOKS] == [*stories, *experiments, "08_certified_bound", "09_at_scale"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -9,7 +9,7 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
-EXPERIMENTS = ("04", "05", "06", "07", "08")
+EXPERIMENTS = ("04", "05", "06", "07", "08", "09")
 LIMIT_S = 7200
 
 

@@ -13,6 +13,7 @@ from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.support import support_cuts
 from clinflu.analysis.what_if.actions import Add
 from clinflu.data.backends import BACKENDS, OnDask, Streamed
+from clinflu.data.matrix import DesignMatrix
 from clinflu.errors import ClinfluError
 from clinflu.study import Study
 from data_loaders import load
@@ -80,6 +81,15 @@ def test_cuts_of_the_support_come_from_the_same_measures(held, dense, monkeypatc
     monkeypatch.setattr(support, "COMPARED", 150)
     monkeypatch.setattr(support, "COMPARED_IN_PASSES", 150)
     alike(support_cuts(held.study), support_cuts(dense.study))
+
+
+def test_a_saved_audit_comes_back_with_the_same_content(held, tmp_path):
+    held.save(tmp_path / "kept")
+    again = Audit.open(tmp_path / "kept")
+    assert again.study.fingerprint == held.study.fingerprint
+    assert isinstance(again.study.design.x, DesignMatrix)
+    worst = str(held.mistakes().index[0])
+    assert again.prediction(worst).risk == pytest.approx(held.prediction(worst).risk, abs=1e-12)
 
 
 def test_another_family_is_refused_in_one_line_that_says_what_to_do(small_cohort):

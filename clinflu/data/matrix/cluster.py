@@ -15,7 +15,7 @@ from threading import RLock
 from typing import Any, TypeVar
 
 from clinflu.data.matrix.folder import PrivateFolder
-from clinflu.data.matrix.remote import spills
+from clinflu.data.matrix.remote import has_pages, spills
 from clinflu.errors import BackendError, DataError
 
 ATTEMPTS = 4
@@ -29,9 +29,7 @@ ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLA
 PLAIN_MEMORY = {"distributed.nanny.pre-spawn-environ": ONE_THREAD}  # Dask's own has each block's memory mapped anew
 PATIENT = {"distributed.comm.timeouts.connect": "60s"}
 WAITING_FOR_WORKERS = {"distributed.deploy.lost-worker-timeout": "1h"}  # one that starts again may take its time
-IMONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS")}
-PLAIN_MEMORY = {"distributed.nanny.pre-spawn-environ": ONE_THREAD}  # Dask's own has each block's memory mapped anew
-PATIENT = {"distributed.comm.timeouts.connect": "1s"}
+IMPATIENT = {"distributed.comm.timeouts.connect": "1s"}
 CERTIFICATE = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 Found = TypeVar("Found")
@@ -178,15 +176,15 @@ def _embedded(workers: int) -> Opened:
     import dask
     from distributed import Client, LocalCluster
 
-    folder = PrivateFolder()
+    folder, pages = PrivateFolder(), has_pages()
     waiting = dask.config.set(WAITING_FOR_WORKERS)  # which Dask looks up whenever a worker is lost
-    with dask.config.set({**KEPT_IN_MEMORY, **NO_PAGES, **PLAIN_MEMORY, **PATIENT}):
+    with dask.config.set({**KEPT_IN_MEMORY, **PLAIN_MEMORY, **PATIENT, **({} if pages else NO_PAGES)}):
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             host=HOST,
             dashboard_address=f"{HOST}:0",
-            scheduler_kwargs={"dashboard": find_spec("bokeh") is not None},
+            scheduler_kwargs={"dashboard": pages},
             local_directory=str(folder.path),
             silence_logs=logging.CRITICAL,
             security=_credentials(folder),
