@@ -72,7 +72,12 @@ def _lay_out(figure: SafeFigure, axis: str, upward: str, domain: list[float], ro
     figure.update_layout(
         {
             f"xaxis{axis}": {"type": "log", **across},
-            f"yaxis{axis}": {"type": "log", "dtick": "D2", "title": {"text": upward, "font": font}, "anchor": f"x{axis}"},
+            f"yaxis{axis}": {
+                "type": "log",
+                "dtick": "D2",
+                "title": {"text": upward, "font": font},
+                "anchor": f"x{axis}",
+            },
         }
     )
 

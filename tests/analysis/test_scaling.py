@@ -9,6 +9,8 @@ import pytest
 from clinflu.analysis.scaling import first_patients, held_bytes, scaling
 from clinflu.data import Encoder
 from clinflu.data.backends import BACKENDS, Backend, Dense, Streamed
+from clinflu.data.coding import coded_matrix
+from clinflu.data.matrix.device import DeviceMatrix
 from clinflu.errors import DataError
 from clinflu.study import Study
 
@@ -63,6 +65,12 @@ def test_bytes_are_those_of_what_is_held(small_cohort, name):
     else:
         codes = 3 * 2 + 3 * 1  # three numbers of more than 256 values, a count and two categories
         assert held_bytes(held) == n * (codes + (name == "compact"))  # the intercept is not written to disk
+
+
+def test_a_device_holds_eight_bytes_for_each_entry(small_cohort):
+    codes = coded_matrix(Encoder.learn(small_cohort.frame, small_cohort.schema), small_cohort.frame)
+    n, p = codes.shape
+    assert held_bytes(DeviceMatrix.of(codes, "cpu")) == 8 * n * p
 
 
 def test_all_backends_find_the_model_of_a_study(found, small_cohort):

@@ -39,6 +39,7 @@ from planted import planted_refit_rows, planted_rows
 from problems import Problem, case_study_problem, case_study_test_rows, uci_audit, uci_problem
 from refits import refit_rows, screen_rows
 from rows import Row, as_table
+from scale_rows import scale_rows, tabmat_rows, wide_rows
 from streams import stream_rows, warning_rows
 from validation_rows import validation_rows
 from weak_subgroups import weak_false_rows, weak_planted_rows, weak_time_rows
@@ -58,7 +59,7 @@ class Bench:
         self.table = table
         self.notes: list[str] = []
         self.peer_versions: dict[str, str] = {}
-        self._peer_python = peer_python
+        self.peer_python = peer_python
 
     @cached_property
     def case_study(self) -> Problem:
@@ -74,10 +75,10 @@ class Bench:
 
     @cached_property
     def peers(self) -> Peers | None:
-        if self._peer_python is None or not self._peer_python.exists():
-            self.notes.append(f"skipped, no peers: no Python at {self._peer_python}; make bench installs it")
+        if self.peer_python is None or not self.peer_python.exists():
+            self.notes.append(f"skipped, no peers: no Python at {self.peer_python}; make bench installs it")
             return None
-        peers = Peers(self._peer_python, self.case_study)
+        peers = Peers(self.peer_python, self.case_study)
         try:
             self.peer_versions = peers.versions()
         except PeerError:
@@ -143,6 +144,9 @@ MEASUREMENTS = {
     "certified-uci": Measurement(lambda bench: certified_patient_rows(bench.audit.study)),
     "outlook": Measurement(lambda bench: outlook_rows(), needs_table=False),  # noqa: ARG005
     "coverage": Measurement(lambda bench: coverage_rows(), needs_table=False),  # noqa: ARG005
+    "scale": Measurement(lambda bench: scale_rows(), needs_table=False),  # noqa: ARG005
+    "scale-wide": Measurement(lambda bench: wide_rows(), needs_table=False),  # noqa: ARG005
+    "scale-tabmat": Measurement(lambda bench: tabmat_rows(peer=bench.peer_python), needs_table=False),
 }
 
 

@@ -27,6 +27,9 @@ NAMES = (
         "labels_rows",
         "outlook_rows",
         "validation_rows",
+        "scale_dask",
+        "scale_rows",
+        "tabmat_worker",
         "exports",
         "omop_size",
         "fhir_size",
@@ -117,6 +120,51 @@ def test_turns_are_taken_and_the_warm_up_is_not_counted(bench):
 def test_databases_and_exports_of_any_size_are_loaded_in_processes_of_their_own(bench):
     found = figures([*bench["omop_size"].size_rows(patients=30), *bench["fhir_size"].size_rows(size=2**18)])
     assert sum("cohort of" in name and "peak" not in name for name in found) in (3, 4)  # without PostgreSQL 3
+
+
+def test_audits_of_any_size_are_measured_in_processes_of_their_own(bench):
+    rows = bench["scale_rows"].scale_rows((3_000,))
+    found = figures(rows)
+    assert found["3,000 rows: passes"] >= 1
+    assert 0.5 < found["3,000 rows: training rows"] / 3_000 < 0.65
+    barred = {row.name for row in rows if row.bar}
+    assert {
+        f"3,000 rows: {what}" for what in ("fit", "fit, peak", "its refits", "a prediction, one-step values")
+    } < barred
+
+
+def test_bars_of_scale_are_missed_where_time_or_planted_causes_are(bench):
+    scale = bench["scale_rows"]
+    told = {"load_s": 1.0, "fit_s": 1.0, "fit_peak_gib": 1.0, "training_rows": 60_000, "passes": 5}
+    told |= {"gradient_norm": 1e-16, "first_estimates_s": 9.0, "estimates_s": 1.0, "refits_s": 1.0, scale.WITHOUT: 1.0}
+    told |= {"planted_peak_gib": 1.0, "planted": {"unit error": 0.9, "never audited": math.nan}}
+    ten = told | {"fit_s": 10.9, "training_rows": 600_000}
+    rows = scale.rows_of({100_000: told, 1_000_000: ten})
+    assert not_met(rows) == []
+    assert not any(row.bar for row in rows if row.name.startswith("100,000 rows"))
+    assert figures(rows)["fit, 100,000 to 1,000,000 rows: time of a training row grows"] == pytest.approx(1.09)
+    worse = ten | {"fit_s": 181.0, "passes": 6, "planted": {"unit error": 0.7, "never audited": 0.5}}
+    assert not_met(scale.rows_of({100_000: told, 1_000_000: worse})) == [
+        "1,000,000 rows: fit",
+        "1,000,000 rows: unit error, of the top ten",
+        "fit, 100,000 to 1,000,000 rows: time of a training row grows",
+    ]
+
+
+def test_thousands_of_sparse_columns_are_fitted_in_a_process_of_their_own(bench):
+    rows = bench["scale_rows"].wide_rows(4_000, 300)
+    assert figures(rows)
+    assert not_met(rows) == []
+
+
+def test_products_are_compared_with_those_of_tabmat_where_it_is(bench, monkeypatch):
+    scale = bench["scale_rows"]
+    assert scale.tabmat_rows(5_000, None)[0].figure is None
+    pytest.importorskip("tabmat")
+    monkeypatch.setattr(bench["tabmat_worker"], "ROUNDS", 1)
+    rows = scale.tabmat_rows(5_000, Path(sys.executable))
+    assert len(figures(rows)) == 10
+    assert not_met(rows) == []
 
 
 def test_fits_are_compared_at_equal_gradient(bench, problem):

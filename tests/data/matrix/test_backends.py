@@ -130,6 +130,7 @@ def test_a_gpu_that_torch_does_not_see_is_refused_and_one_with_room_is_chosen(ta
 def test_a_column_that_is_absent_is_named(table):
     encoder, frame, _ = table
     name = encoder.schema.features[0].name
-    for backend in BACKENDS.values():
+    there = torch.cuda.is_available()
+    for backend in (one for one in BACKENDS.values() if there or one.name != "gpu"):
         with pytest.raises(DataError, match=repr(name)):
             backend().encode(encoder, pd.DataFrame(frame).drop(columns=name))

@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pytest
 
@@ -22,11 +23,14 @@ from clinflu.data.coding import coded_matrix
 from clinflu.data.matrix import cluster as clusters
 from clinflu.data.matrix.cluster import Cluster, at_address, embedded, of_client
 from clinflu.data.matrix.distributed import DaskMatrix
+from clinflu.data.matrix.opening import Opened
+from clinflu.data.matrix.remote import spills
 from clinflu.data.matrix.spill import Spill
 from clinflu.errors import BackendError, Cancelled, DataError
 from clinflu.progress import silent
 
 PART_ROWS = 300
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # so that workers need not import pytest
 
 # Of a worker that was killed, Dask forgets a socket; it is collected within the test that killed it.
 FORGOTTEN = "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
@@ -155,7 +159,7 @@ def test_a_cluster_that_is_always_lost_is_one_line(codes):
     def opening():
         opened.append(1)
         raises_when_asked = type("Client", (), {"status": "running", "submit": lost})()
-        return clusters.Opened(raises_when_asked, lambda: None)
+        return Opened(raises_when_asked, lambda: None)
 
     held = DaskMatrix.of(Spill.write(codes, part_rows=PART_ROWS), Cluster(opening), silent)
     with pytest.raises(BackendError, match="was lost 4 times") as caught:
@@ -213,7 +217,7 @@ def test_nobody_else_can_talk_to_the_cluster_and_nothing_of_it_goes_to_disk(work
     assert address.startswith("tls://127.0.0.1:")
     with pytest.raises((OSError, ValueError)):
         Client(address.replace("tls", "tcp"), timeout=1, set_as_default=False)
-    assert not any(workers.client.run(clusters.spills).values())
+    assert not any(workers.client.run(spills).values())
     places = workers.client.run(scratch)
     for folder, files in places.values():
         assert Path(folder).parents[1].stat().st_mode & 0o077 == 0
