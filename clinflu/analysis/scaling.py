@@ -3,20 +3,17 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from clinflu.analysis.held_bytes import held_bytes
 from clinflu.data import Cohort, Design, Encoder, Exclusion, split_by_patient
 from clinflu.data.arrays import Vector
 from clinflu.data.asking import check_count
 from clinflu.data.backends import Backend, chosen_backend
-from clinflu.data.matrix.coded import CodedMatrix
-from clinflu.data.matrix.device import DeviceMatrix
 from clinflu.data.matrix.parts import MatrixInParts
-from clinflu.data.matrix.sparse import SparseMatrix
 from clinflu.data.split import Split
 from clinflu.errors import DataError
 from clinflu.influence.refit import Change, refit
@@ -157,33 +154,6 @@ def first_patients(cohort: Cohort, rows: int) -> Cohort:
     step = Exclusion(f"of other patients than the first {patients:,}", left)
     provenance = replace(cohort.provenance, exclusions=(*cohort.provenance.exclusions, step))
     return Cohort(cohort.frame.iloc[chosen], cohort.schema, provenance)
-
-
-@singledispatch
-def held_bytes(x: Any) -> int:
-    """Return the bytes that a design takes where it is held: in memory, on a disk or on a device."""
-    return 8 * int(np.prod(x.shape))
-
-
-@held_bytes.register
-def _(x: CodedMatrix) -> int:
-    return x.nbytes
-
-
-@held_bytes.register
-def _(x: SparseMatrix) -> int:
-    values = x.values
-    return int(values.data.nbytes + values.indices.nbytes + values.indptr.nbytes)
-
-
-@held_bytes.register
-def _(x: MatrixInParts) -> int:
-    return int(x.spill.layout.row_bytes) * len(x)
-
-
-@held_bytes.register
-def _(x: DeviceMatrix) -> int:
-    return int(x.values.element_size() * x.values.nelement())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

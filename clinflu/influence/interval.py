@@ -11,11 +11,10 @@ from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.matrix import DesignMatrix
 from clinflu.errors import DataError
 from clinflu.influence.removal import removal_effect, sum_by_patient
-from clinflu.influence.scores import scores_product, sums_by_patient
+from clinflu.influence.scores import scores_product, sums_by_patient, whole_patients
 from clinflu.influence.training import TrainingRows
 from clinflu.progress import Progress, silent
 
-BLOCKS_AT_ONCE = 50
 BLOCK_VALUES = 4_000_000  # effects held at once: 32 MB
 
 WIDER = "the wider of infinitesimal jackknife by patient and model-based, log-odds scale"
@@ -200,14 +199,22 @@ def concentrations(train: TrainingRows, x_audited: Matrix, progress: Progress = 
 
 
 def _concentrations_in_passes(train: TrainingRows, x: DesignMatrix, x_audited: Matrix, progress: Progress) -> Vector:
-    """Return them by passes over the rows, a few audited rows at a time."""
-    together = max(1, BLOCK_VALUES * BLOCKS_AT_ONCE // len(x))
+    """Return them in one pass over the rows, and the rows of patients who have several once more."""
+    progress(0, len(x_audited))
+    directions = train.model.solve(np.ascontiguousarray(train.model.directions(x_audited).T))
     pull = train.residual / (1.0 - train.leverage)
-    found = np.zeros(len(x_audited))
-    for start in range(0, len(x_audited), together):
-        progress(start, len(x_audited))
-        block = slice(start, start + together)
-        effects = x @ train.model.solve(np.ascontiguousarray(train.model.directions(x_audited[block]).T))
-        found[block] = [concentration(pull * effect, train.patients) for effect in effects.T]
+    several = np.bincount(train.patients)[train.patients] > 1
+    squares, fourths = x.sums(_powers, np.where(several, 0.0, pull), fixed=(directions,))
+    for rows in whole_patients(np.flatnonzero(several), train.patients):
+        _, codes = np.unique(train.patients[rows], return_inverse=True)
+        effects = sums_by_patient(x.rows(rows) @ directions, pull[rows], codes, int(codes.max()) + 1)
+        squares += np.square(effects).sum(axis=0)
+        fourths += np.square(np.square(effects)).sum(axis=0)
     progress(len(x_audited), len(x_audited))
-    return found
+    return np.divide(np.square(squares), fourths, out=np.zeros(len(x_audited)), where=fourths > 0)
+
+
+def _powers(x: Matrix, pull: Vector, directions: Matrix) -> tuple[Vector, Vector]:
+    """Return the sums over rows of the second and the fourth power of their effect along each direction."""
+    squared = np.square((x @ directions) * pull[:, None])
+    return squared.sum(axis=0), np.square(squared).sum(axis=0)

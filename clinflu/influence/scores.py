@@ -36,7 +36,7 @@ def scores_product(x: AnyMatrix, first: Vector, second: Vector, patients: Rows, 
         return product
     several = np.bincount(patients, minlength=count)[patients] > 1
     found = x.sandwich(np.where(several, 0.0, first * second))  # a patient with one row is that row
-    for rows in _whole_patients(np.flatnonzero(several), patients):
+    for rows in whole_patients(np.flatnonzero(several), patients):
         codes, people = pd.factorize(patients[rows])
         dense = x.rows(rows)
         u, v = (sums_by_patient(dense, factors[rows], codes, len(people)) for factors in (first, second))
@@ -52,7 +52,7 @@ def sums_by_patient(x: Matrix, factors: Vector, patients: Rows, count: int) -> M
     return sums
 
 
-def _whole_patients(rows: Rows, patients: Rows) -> list[Rows]:
+def whole_patients(rows: Rows, patients: Rows) -> list[Rows]:
     """Divide rows into some that are not many, all rows of a patient in one of them."""
     if not len(rows):
         return []

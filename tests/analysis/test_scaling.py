@@ -6,7 +6,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from clinflu.analysis.scaling import first_patients, held_bytes, scaling
+from clinflu.analysis.held_bytes import held_bytes
+from clinflu.analysis.scaling import first_patients, scaling
 from clinflu.data import Encoder
 from clinflu.data.backends import BACKENDS, Backend, Dense, Streamed
 from clinflu.data.coding import coded_matrix

@@ -29,7 +29,7 @@ MOST_GROWTH = 1.1
 PLANTED_APART = 0.1  # of the share among the top ten
 WIDE_ROWS, WIDE_COLUMNS, WIDE_S, WIDE_GIB = 1_000_000, 5_000, 300, 8
 SIDE_ROWS, SAME = 1_000_000, 1e-9
-MICRO, GIBIBYTE = 1e6, 2**30
+MICRO = 1e6
 
 
 def scale_rows(sizes: Sequence[int] = SIZES, backend: str = BACKEND) -> list[Row]:
