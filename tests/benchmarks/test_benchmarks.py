@@ -325,7 +325,7 @@ def test_wrong_labels_are_found_on_digits(bench):
 def test_what_lies_beyond_one_fit_gives_finite_figures(bench, small_study):
     outlook = bench["outlook_rows"]
     rows = [*outlook.shift_rows(small_study, ["ward"]), *outlook.sgd_rows(small_study, (1, 3), 5)]
-    rows += [*outlook.network_rows((1,), 2), *outlook.membership_rows(small_study, 32)]
+    rows += [*outlook.network_rows((1,), 3), *outlook.membership_rows(small_study, 32)]
     assert all(row.figure is None or math.isfinite(row.figure) for row in rows)
 
 
