@@ -117,7 +117,7 @@ def support_cuts(study: Study, percentile: float = PERCENTILE) -> Cuts:
     compared = COMPARED_IN_PASSES if isinstance(study.design.x, DesignMatrix) else COMPARED
     if len(rows) > compared:
         rows = np.sort(np.random.default_rng(0).choice(rows, compared, replace=False))
-    measured = _measure(study, study.design.x[rows])
+    measured = _measure(study, study.design.rows(rows))
     return Cuts(
         float(np.percentile(measured.concentration, 100.0 - percentile)),
         float(np.percentile(measured.leverage, percentile)),

@@ -83,6 +83,10 @@ class Design:
         x = self.x.take(rows) if isinstance(self.x, DesignMatrix) else self.x[rows]
         return type(self)(x, self.y[rows], self.weights[rows], self.columns, self.variables, *ids)
 
+    def rows(self, rows: Rows) -> Matrix:
+        """Return some rows as a plain array, (k, p)."""
+        return self.x.rows(rows) if isinstance(self.x, DesignMatrix) else self.x[rows]
+
     @property
     def has_intercept(self) -> bool:
         """Whether column 0 is the intercept."""

@@ -1,5 +1,6 @@
 """What is different about the training rows after some were removed, relabelled, reweighted, edited or added."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -83,7 +84,7 @@ class Difference:
         Weighted events gained.
     """
 
-    x: Matrix
+    x: AnyMatrix
     weights: Vector
     events: Vector
 
@@ -97,7 +98,8 @@ class Difference:
             parts = [(before, -old, -old * train.y[change.rows]), (change.x, change.weights, change.weights * change.y)]
         if change.added is not None:
             parts.append((change.added.x, change.added.weights, change.added.weights * change.added.y))
-        x, weights, events = (np.concatenate(column) for column in zip(*parts, strict=True))
+        blocks, weights, events = zip(*parts, strict=True)
+        x, weights, events = below_each_other(blocks), np.concatenate(weights), np.concatenate(events)
         matters = (weights != 0) | (events != 0)
         return cls(x, weights, events) if matters.all() else cls(x[matters], weights[matters], events[matters])
 
@@ -115,6 +117,16 @@ def rows_after(train: TrainingRows, change: Change) -> tuple[AnyMatrix, Vector, 
         return x, y, weights
     added = change.added
     return np.vstack([x, added.x]), np.append(y, added.y), np.append(weights, added.weights)
+
+
+def below_each_other(blocks: Sequence[AnyMatrix]) -> AnyMatrix:
+    """Return rows of the same columns in one matrix: plain where all are."""
+    if len(blocks) == 1:
+        return blocks[0]
+    if not any(isinstance(block, DesignMatrix) for block in blocks):
+        joined: Matrix = np.concatenate(blocks)
+        return joined
+    return StackedMatrix(tuple(one if isinstance(one, DesignMatrix) else DenseMatrix(one) for one in blocks))
 
 
 def _blocked_after(x: DesignMatrix, y: Vector, weights: Vector, change: Change) -> tuple[AnyMatrix, Vector, Vector]:

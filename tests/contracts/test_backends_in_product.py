@@ -13,8 +13,8 @@ from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.support import support_cuts
 from clinflu.analysis.what_if.actions import Add
 from clinflu.data.backends import BACKENDS, OnDask, Streamed
-from clinflu.data.matrix import DesignMatrix
-from clinflu.errors import ClinfluError
+from clinflu.data.matrix import DesignMatrix, base
+from clinflu.errors import ClinfluError, TooLargeError
 from clinflu.study import Study
 from data_loaders import load
 
@@ -81,6 +81,25 @@ def test_cuts_of_the_support_come_from_the_same_measures(held, dense, monkeypatc
     monkeypatch.setattr(support, "COMPARED", 150)
     monkeypatch.setattr(support, "COMPARED_IN_PASSES", 150)
     alike(support_cuts(held.study), support_cuts(dense.study))
+
+
+def test_groups_too_large_to_be_dense_are_refitted_alike(held, dense, monkeypatch):
+    monkeypatch.setattr(base, "LARGEST_DENSE_BYTES", 8 * 150 * len(dense.study.design.columns))
+    ids = [str(one) for one in dense.study.train_ids]
+    number = next(one.name for one in dense.study.cohort.schema.features if not one.is_category)
+    for actions in ([Remove(ids[:280])], [Remove(ids[5:200]), Edit(ids[0], {number: 1.0}), Add(copies_of={ids[1]: 2})]):
+        alike(held.what_if(*actions).to_frame(), dense.what_if(*actions).to_frame())
+    worst = str(dense.mistakes().index[0])
+    for name in ("pushed_toward_error", "subgroups"):
+        ours, truth = (getattr(one.trace(worst), name).select_dtypes("number") for one in (held, dense))
+        alike(ours, truth)
+
+
+def test_no_backend_turns_into_an_array_by_accident(held):
+    x = held.study.design.x
+    for call in (lambda: np.concatenate([x, x]), lambda: x * 2.0, lambda: np.ones(len(x)) * x, lambda: x - x):
+        with pytest.raises(TooLargeError, match="rows at once needs the whole table in memory"):
+            call()
 
 
 def test_a_saved_audit_comes_back_with_the_same_content(held, tmp_path):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from clinflu.analysis.what_if.additions import Addition, added_rows, copies, new_records
 from clinflu.analysis.what_if.records import edited_frame, encoded, require_encoder, require_variables, unseen_missing
-from clinflu.data.arrays import Flags, Matrix, Rows, Vector
+from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.asking import list_of_ids, values_by_id
 from clinflu.data.places import LONG, is_among, places_of
 from clinflu.data.query import matching
@@ -204,7 +204,9 @@ def combine(study: Study, actions: Iterable[Action]) -> Plan:
     weights = np.array([wanted.weights.get(int(row), train.weights[row]) for row in rows], dtype=float)
     outcomes = np.array([wanted.outcomes.get(int(row), train.y[row]) for row in rows], dtype=float)
     x, notes = _edited(study, wanted.edits, rows)
-    edited: Flags = (x != train.x[rows]).any(axis=1) if wanted.edits else np.zeros(len(rows), dtype=bool)
+    edited = np.zeros(len(rows), dtype=bool)
+    if wanted.edits:
+        edited = (x != study.design.rows(study.split.train[rows])).any(axis=1)
     relabelled = outcomes != train.y[rows]
     changed = edited | relabelled | (weights != train.weights[rows])
     added, added_patients, more_notes = added_rows(study, wanted.additions, wanted.removed)
@@ -241,7 +243,7 @@ def _of_patients(study: Study, patient_ids: Iterable[str]) -> Rows:
 
 def _edited(study: Study, edits: dict[int, dict[str, Any]], rows: Rows) -> tuple[Matrix, set[str]]:
     """Return the encoded values of all rows that were named, and what must be said of the edits."""
-    x: Matrix = study.train.x[rows]
+    x = study.design.rows(study.split.train[rows])
     if not edits:
         return x, set()
     encoder = require_encoder(study, "new recorded values")

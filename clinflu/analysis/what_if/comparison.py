@@ -20,6 +20,8 @@ from clinflu.model.logistic import curvature, risk, row_loss
 from clinflu.model.metrics import MEASURES, Metrics, metrics_at
 from clinflu.study import Study
 
+BLOCK_ROWS = 20_000
+
 
 def compare_risks(study: Study, theta_after: Vector, spread: ChangeSpread, rows: Rows, level: float) -> pd.DataFrame:
     """Return risks and losses before and after of rows of the cohort, with the interval of the change of risk.
@@ -42,9 +44,12 @@ def compare_risks(study: Study, theta_after: Vector, spread: ChangeSpread, rows:
     x, y = study.design.x[rows], study.design.y[rows]
     model = study.model
     m_before, m_after = model.log_odds(x), model.log_odds(x, theta_after)
-    now, then = model.directions_at(theta_after, x), model.directions(x)
     before, after = study.risks[rows], risk(m_after)
-    variance = spread.variance(curvature(after)[:, None] * now, curvature(before)[:, None] * then)
+    starts = range(0, len(rows), BLOCK_ROWS)
+    blocks = [
+        _variance(study, theta_after, spread, rows[start : start + BLOCK_ROWS], after[start:]) for start in starts
+    ]
+    variance = np.concatenate([np.empty(0), *blocks])
     change, reach = PERCENT * (after - before), PERCENT * _reach(level) * np.sqrt(variance)
     loss_before, loss_after = row_loss(m_before, y), row_loss(m_after, y)
     return pd.DataFrame(
@@ -60,6 +65,13 @@ def compare_risks(study: Study, theta_after: Vector, spread: ChangeSpread, rows:
         },
         index=pd.Index(study.design.encounter_ids[rows], name="encounter_id"),
     )
+
+
+def _variance(study: Study, theta_after: Vector, spread: ChangeSpread, rows: Rows, after: Vector) -> Vector:
+    """Return the variance of the change of risk of some rows, given the risks after it from the first of them on."""
+    x, model = study.design.rows(rows), study.model
+    now, then = model.directions_at(theta_after, x), model.directions(x)
+    return spread.variance(curvature(after[: len(rows)])[:, None] * now, curvature(study.risks[rows])[:, None] * then)
 
 
 def compare_odds_ratios(study: Study, theta_after: Vector, spread: ChangeSpread, level: float) -> pd.DataFrame:

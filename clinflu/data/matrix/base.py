@@ -69,6 +69,22 @@ class DesignMatrix(ABC):
         n, p = self.shape
         return f"{self.backend} backend, {n:,} rows x {p:,} columns"
 
+    def __array__(self, *_: object, **__: object) -> Matrix:
+        """Refuse: what works on entries needs them all at once, and numpy would take them one by one.
+
+        Raises
+        ------
+        TooLargeError
+            Always.
+        """
+        return whole(self, f"what works on {len(self):,} rows at once")
+
+    def __rmul__(self, _: object) -> Matrix:
+        """Refuse, as :meth:`__array__` does."""
+        return self.__array__()
+
+    __mul__ = __add__ = __radd__ = __sub__ = __rsub__ = __truediv__ = __rmul__
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return self.shape[0]
