@@ -157,8 +157,22 @@ class Study:
 
     def patients_of(self, rows: Rows) -> Rows:
         """Return a code of the patient of each of these rows, (n,), from 0 in the order in which they come."""
-        codes, _ = pd.factorize(self.design.patient_ids[rows])
+        codes, _ = pd.factorize(self.patient_codes[rows])
         found: Rows = codes.astype(np.intp)
+        return found
+
+    @cached_property
+    def patient_codes(self) -> Rows:
+        """A code of the patient of every row of the cohort, (N,)."""
+        codes, _ = pd.factorize(self.design.patient_ids)
+        found: Rows = codes.astype(np.intp)
+        return found
+
+    @cached_property
+    def audited_by_margin(self) -> Rows:
+        """Row numbers of the audited encounters, in the order of their margins."""
+        audited = self.split.audited
+        found: Rows = audited[np.argsort(self.margins[audited], kind="stable")]
         return found
 
     @cached_property

@@ -45,8 +45,7 @@ def similar_encounters(study: Study, rows: Rows) -> Similar:
     rows : (k,)
         Row numbers of the cohort.
     """
-    audited = study.split.audited
-    order = audited[np.argsort(study.margins[audited], kind="stable")]
+    order = study.audited_by_margin
     margins, outcomes = study.margins[order], study.design.y[order]
     found = [_nearest(margins, order, int(row), float(study.margins[row])) for row in rows]
     rates = np.array([outcomes[places].mean() if len(places) else np.nan for places in found])

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from clinflu import Audit, Remove
+from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.planted import planted_mistakes
 from clinflu.data.backends import BACKENDS
 from data_loaders import load
 
 GIBIBYTE = 2**20  # in units of 1,024 bytes
 TOP = 10
-TRACED_OF_A_CAUSE = 5
+TRACED_OF_A_CAUSE = 10  # spread evenly, from the worst mistake to the slightest
 
 
 def main(folder: Path, backend: str) -> None:
@@ -62,8 +63,9 @@ def _planted(audit: Audit) -> dict[str, float]:
     causes = {one.name: frozenset(one.responsible) for one in audit.study.cohort.planted}
     shares = {}
     for name, responsible in causes.items():
-        encounters = wrong[wrong["cause"] == name].index[:TRACED_OF_A_CAUSE]
-        tops = [audit.prediction(str(one)).influence.rows_toward_error(TOP) for one in encounters]
+        mistakes = wrong[wrong["cause"] == name].index
+        spread = np.unique(np.linspace(0, len(mistakes) - 1, TRACED_OF_A_CAUSE).astype(int)) if len(mistakes) else []
+        tops = [influence_on(audit.study, str(mistakes[place])).rows_toward_error(TOP) for place in spread]
         hits = [np.mean([str(audit.study.train_ids[row]) in responsible for row in rows]) for rows in tops]
         shares[name] = float(np.mean(hits)) if hits else float("nan")
     return shares
