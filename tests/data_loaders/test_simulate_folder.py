@@ -179,7 +179,8 @@ def test_a_full_disk_is_one_line_and_nothing_is_left(tmp_path, monkeypatch, end,
 
 @pytest.mark.parametrize("there", ["new", "new/part-*"])
 def test_what_is_stopped_leaves_nothing(tmp_path, there):
-    code = "from clinflu.cli import main; main()"
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background shell ignores it
+    code = f"{heeding}; from clinflu.cli import main; main()"
     words = [sys.executable, "-c", code, "data", "simulate", "--rows", "100000", "--out", "new", "--part-rows", "5000"]
     started = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 120
