@@ -33,7 +33,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 test: lint
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/test_notebooks.py tests
 
 bench: $(INSTALLED) $(BENCH_VENV)/.installed
 	$(BIN)/python tests/benchmarks/run.py --peers $(BENCH_VENV)/bin/python
