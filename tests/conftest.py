@@ -13,6 +13,17 @@ import pytest
 from clinflu.data import BaselineSpec, CohortSchema, FeatureSpec, Provenance, build_cohort
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_cluster_outlives_its_tests():
+    """Let Dask's own threads, which draw random numbers, end with the tests that used them."""
+    yield
+    if "clinflu.data.matrix.cluster" in sys.modules:
+        from clinflu.data.matrix.cluster import embedded
+
+        for workers in (1, 2):
+            embedded(workers).close()
+
+
 @pytest.fixture(scope="session")
 def uci_zip():
     """The archive of the UCI Diabetes table, which is no part of the repository."""

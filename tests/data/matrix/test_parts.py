@@ -189,9 +189,10 @@ def test_nothing_is_left_on_disk(codes, tmp_path, end):
 
 
 HOLDS_A_FOLDER = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from clinflu.data.matrix.folder import PrivateFolder
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background shell ignores
 folder = PrivateFolder(Path(sys.argv[1]))
 (folder.path / "part").write_text("codes")
 if os.fork() == 0:
