@@ -220,7 +220,7 @@ def _sealed(values: Vector) -> Vector:
 def _largest(values: Vector, k: int) -> Rows:
     """Return the positions of the k largest values, largest first; ties in their order."""
     k = check_count(k, "how many to show")
-    if k >= len(values) or np.isnan(values.sum()):
+    if not 0 < k < len(values) or np.isnan(values.sum()):
         return np.argsort(-values, kind="stable")[:k]
     least = np.partition(values, len(values) - k)[len(values) - k]
     candidates = np.flatnonzero(values >= least)
