@@ -1,14 +1,12 @@
 """One audit of a large folder in a process of its own: seconds, passes and the largest memory, as JSON."""
 
 import json
-import resource
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stopwatch import Stopwatch
 
 from clinflu import Audit, Remove
 from clinflu.analysis.influence_on import influence_on
@@ -16,7 +14,6 @@ from clinflu.analysis.planted import planted_mistakes
 from clinflu.data.backends import BACKENDS
 from data_loaders import load
 
-GIBIBYTE = 2**20  # in units of 1,024 bytes
 TOP = 10
 TRACED_OF_A_CAUSE = 10  # spread evenly, from the worst mistake to the slightest
 
@@ -25,13 +22,7 @@ def main(folder: Path, backend: str) -> None:
     """Load, fit, trace, refit without each strongest patient, and without 1,000 patients."""
     found: dict[str, Any] = {}
 
-    def timed(what: str, call: Callable[[], Any]) -> Any:
-        start = time.perf_counter()
-        value = call()
-        found[f"{what}_s"] = time.perf_counter() - start
-        found[f"{what}_peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIBIBYTE
-        print(f"{what}: {found[f'{what}_s']:.1f} s, {found[f'{what}_peak_gib']:.2f} GiB", file=sys.stderr, flush=True)
-        return value
+    timed = Stopwatch(found)
 
     cohort = timed("load", lambda: load("parquet", folder))
     audit = timed("fit", lambda: Audit.fit(cohort, backend=BACKENDS[backend]()))

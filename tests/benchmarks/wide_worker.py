@@ -4,14 +4,12 @@ Each invented row holds an intercept and about twenty of thousands of codes, few
 """
 
 import json
-import resource
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
+from stopwatch import Stopwatch
 
 from clinflu.data.matrix.sparse import SparseMatrix
 from clinflu.influence.refit import Change, refit
@@ -19,7 +17,6 @@ from clinflu.influence.removal import removal_effect
 from clinflu.influence.training import TrainingRows
 from clinflu.model.logistic import risk
 
-GIBIBYTE = 2**20  # in units of 1,024 bytes
 CODES_A_ROW = 20
 RARITY = 0.8  # the k-th code is as common as k to the power of minus this
 SPREAD, BASE = 0.3, -2.0
@@ -31,13 +28,7 @@ def main(rows: int, columns: int) -> None:
     """Make the rows, fit, ask for an influence, and refit without 1,000 rows."""
     found: dict[str, Any] = {"rows": rows, "columns": columns}
 
-    def timed(what: str, call: Callable[[], Any]) -> Any:
-        start = time.perf_counter()
-        value = call()
-        found[f"{what}_s"] = time.perf_counter() - start
-        found[f"{what}_peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIBIBYTE
-        print(f"{what}: {found[f'{what}_s']:.1f} s, {found[f'{what}_peak_gib']:.2f} GiB", file=sys.stderr, flush=True)
-        return value
+    timed = Stopwatch(found)
 
     rng = np.random.default_rng(0)
     x = SparseMatrix(timed("make", lambda: codes(rows, columns, rng)))
