@@ -55,7 +55,7 @@ def test_every_influence_is_the_same(held, dense):
 def test_every_analysis_gives_the_same(name, held, dense):
     ours, truth = (outcome(lambda one=one: ANALYSES[name](one.study)) for one in (held, dense))
     if isinstance(ours, ClinfluError) and not isinstance(truth, ClinfluError):
-        assert "backend='dense'" in ours.one_line  # it says what to do instead
+        assert "backend 'dense'" in ours.one_line  # it says what to do instead
         return
     alike(ours, truth)
 
@@ -112,7 +112,7 @@ def test_a_saved_audit_comes_back_with_the_same_content(held, tmp_path):
 
 
 def test_another_family_is_refused_in_one_line_that_says_what_to_do(small_cohort):
-    with pytest.raises(ClinfluError, match="backend='dense'") as caught:
+    with pytest.raises(ClinfluError, match="backend 'dense'") as caught:
         Study.fit(small_cohort, family="smooth_hinge", backend="compact")
     assert "\n" not in caught.value.one_line
 

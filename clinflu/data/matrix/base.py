@@ -200,7 +200,7 @@ def whole(x: AnyMatrix, what: str) -> Matrix:
     """
     if isinstance(x, DesignMatrix):
         raise TooLargeError(
-            f"{what} needs the whole table in memory; audit a sample of it, or fit with backend='dense'"
+            f"{what} needs the whole table in memory; audit a sample of it, or take the backend 'dense'"
         )
     return x
 
