@@ -2,9 +2,7 @@
 
 import multiprocessing
 import os
-import shutil
 import signal
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,7 +15,8 @@ from typing import Any
 import pandas as pd
 
 from clinflu.data import Exclusion, FeatureSpec, PlantedCause
-from clinflu.errors import LoaderError
+from clinflu.data.matrix.folder import PrivateFolder
+from clinflu.errors import BackendError, LoaderError
 from clinflu.progress import Progress, silent
 from data_loaders.diabetes130 import SCHEMA
 from data_loaders.folder_description import COHORT_FILE, SUFFIX, FolderDescription, PartFile, written_description
@@ -30,6 +29,7 @@ PART_ROWS = 100_000
 LARGEST_PART = 1_000_000
 ROW_GROUP = 65_536
 OWNER_ONLY_FOLDER = 0o700
+UNFINISHED = ".simulating-"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -101,16 +101,18 @@ def _sizes(rows: int, seed: int, part_rows: int) -> list[int]:
 
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to write into; it appears in its place when all went well, and else nothing is left of it."""
+    """Give a folder to write into; it appears in its place when all went well, and else nothing is left of it.
+
+    What a killed simulation left beside it is removed too.
+    """
     if os.path.lexists(folder):
         raise LoaderError(f"{folder.name} is there already; give a new folder")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix=".simulating-", dir=folder.parent))
-    except OSError:
+        workplace = PrivateFolder(folder.parent, UNFINISHED)
+    except BackendError:
         raise LoaderError(f"cannot write beside {folder.name}; give a folder that you may write to") from None
     try:
-        new = workplace / "new"
+        new = workplace.path / "new"
         new.mkdir(mode=OWNER_ONLY_FOLDER)
         yield new
         new.rename(folder)
@@ -118,7 +120,7 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         reason = getattr(error, "strerror", None) or "the machine ended the work, for want of memory it seems"
         raise LoaderError(f"{folder.name} was not written: {reason}; free some, or ask for less") from None
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        workplace.remove()
 
 
 def _processors() -> int:

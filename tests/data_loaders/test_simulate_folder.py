@@ -192,3 +192,15 @@ def test_what_is_stopped_leaves_nothing(tmp_path, there):
     assert started.returncode == 130
     assert "Traceback" not in told
     assert names(tmp_path) == []
+
+
+def test_what_a_killed_simulation_left_is_removed_by_the_next(tmp_path):
+    work = "from pathlib import Path; from data_loaders.simulate_folder import write_simulated; import sys\n"
+    work += "write_simulated(Path(sys.argv[1]), 200_000, part_rows=1_000, processes=1)"
+    with subprocess.Popen([sys.executable, "-c", work, tmp_path / "first"]) as child:
+        while not any(tmp_path.glob(".simulating-*/new/*.parquet")):
+            time.sleep(0.1)
+        child.kill()
+    assert any(tmp_path.glob(".simulating-*"))
+    write_simulated(tmp_path / "second", 1_000, processes=1)
+    assert [one.name for one in tmp_path.iterdir()] == ["second"]

@@ -25,6 +25,8 @@ class PrivateFolder:
     ----------
     place : Path, optional
         The folder to make it in; by default that of temporary files.
+    prefix : str
+        What its name begins with, by which those left behind are known.
 
     Raises
     ------
@@ -32,12 +34,12 @@ class PrivateFolder:
         Nothing can be written there.
     """
 
-    def __init__(self, place: Path | None = None) -> None:
+    def __init__(self, place: Path | None = None, prefix: str = PREFIX) -> None:
         where = Path(tempfile.gettempdir()) if place is None else Path(place)
         try:
             where.mkdir(parents=True, exist_ok=True)
-            sweep(where)
-            self.path, lock = _locked(where)
+            sweep(where, prefix)
+            self.path, lock = _locked(where, prefix)
         except OSError as error:
             raise BackendError(
                 f"no private folder can be made for the table ({error.strerror}); name another"
@@ -49,9 +51,9 @@ class PrivateFolder:
         self._remove()
 
 
-def sweep(place: Path) -> None:
+def sweep(place: Path, prefix: str = PREFIX) -> None:
     """Remove the folders of ours that no process holds any more."""
-    for folder in place.glob(f"{PREFIX}*"):
+    for folder in place.glob(f"{prefix}*"):
         with suppress(OSError):  # another's, another user's, or already gone
             lock = os.open(folder / LOCK, os.O_RDWR)
             try:
@@ -61,12 +63,12 @@ def sweep(place: Path) -> None:
                 os.close(lock)
 
 
-def _locked(place: Path) -> tuple[Path, int]:
+def _locked(place: Path, prefix: str) -> tuple[Path, int]:
     """Return a new folder and its lock; it gets the name that is swept only when it is locked."""
     new = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=place))
     lock = os.open(new / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    return new.rename(place / new.name.replace(UNFINISHED, PREFIX)), lock
+    return new.rename(place / new.name.replace(UNFINISHED, prefix)), lock
 
 
 def _removed(path: Path, lock: int, process: int) -> None:
