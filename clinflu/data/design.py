@@ -223,17 +223,17 @@ def _levels_of(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), MISSING)
 
 
-def _level_shares(values: pd.Series) -> pd.Series:
-    """Return the share of each level that occurs, missing among them, sorted as text."""
+def _level_counts(values: pd.Series) -> pd.Series:
+    """Return in how many rows each level occurs, missing among them, sorted as text; those that do not are absent."""
     counts = values.value_counts(dropna=False)
     levels = _levels_of(counts.index.to_series())
     occurring = counts.groupby(levels.to_numpy()).sum()
-    return occurring[occurring > 0] / len(values)
+    return occurring[occurring > 0]
 
 
 def _level_columns(values: pd.Series, name: str) -> list[Column]:
     """Return a column for each level, the most common one first, the others sorted as text."""
-    shares = _level_shares(values)
+    shares = _level_counts(values) / len(values)
     reference = shares.idxmax()
     ordered = [reference, *(level for level in shares.index if level != reference)]
     return [Column(f"{name}={level}", name, "level", str(level), center=float(shares[level])) for level in ordered]

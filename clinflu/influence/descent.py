@@ -198,7 +198,7 @@ def pass_over(train: TrainingRows, thetas: Matrix) -> Matrix:
 
 
 def _of_held(x: DesignMatrix, train: TrainingRows, thetas: Matrix) -> Matrix:
-    if x.in_blocks:
+    if x.in_blocks and thetas.shape[1] > x.few_vectors:
         return x.sums(_gradients, train.y, train.weights, fixed=(thetas,))[0]
     return x.rmatvec(_residuals(x @ thetas, train.y, train.weights))
 

@@ -9,6 +9,7 @@ from scipy.special import expit, ndtri
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.matrix import DesignMatrix
+from clinflu.data.matrix.passes import Parts, added_up
 from clinflu.errors import DataError
 from clinflu.influence.removal import removal_effect, sum_by_patient
 from clinflu.influence.scores import scores_product, sums_by_patient, whole_patients
@@ -205,11 +206,14 @@ def _concentrations_in_passes(train: TrainingRows, x: DesignMatrix, x_audited: M
     pull = train.residual / (1.0 - train.leverage)
     several = np.bincount(train.patients)[train.patients] > 1
     squares, fourths = x.sums(_powers, np.where(several, 0.0, pull), fixed=(directions,))
-    for rows in whole_patients(np.flatnonzero(several), train.patients):
+
+    def powers_of(rows: Rows, dense: Matrix) -> Parts:
         _, codes = np.unique(train.patients[rows], return_inverse=True)
-        effects = sums_by_patient(x.rows(rows) @ directions, pull[rows], codes, int(codes.max()) + 1)
-        squares += np.square(effects).sum(axis=0)
-        fourths += np.square(np.square(effects)).sum(axis=0)
+        squared = np.square(sums_by_patient(dense @ directions, pull[rows], codes, int(codes.max()) + 1))
+        return squared.sum(axis=0), np.square(squared).sum(axis=0)
+
+    if powers := x.of_groups(powers_of, whole_patients(np.flatnonzero(several), train.patients)):
+        squares, fourths = map(np.add, (squares, fourths), added_up(powers))
     progress(len(x_audited), len(x_audited))
     return np.divide(np.square(squares), fourths, out=np.zeros(len(x_audited)), where=fourths > 0)
 

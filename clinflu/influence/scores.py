@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.matrix import AnyMatrix, DesignMatrix
+from clinflu.data.matrix.passes import Parts, added_up
 
 GATHERED_ROWS = 50_000
 
@@ -36,11 +37,14 @@ def scores_product(x: AnyMatrix, first: Vector, second: Vector, patients: Rows, 
         return product
     several = np.bincount(patients, minlength=count)[patients] > 1
     found = x.sandwich(np.where(several, 0.0, first * second))  # a patient with one row is that row
-    for rows in whole_patients(np.flatnonzero(several), patients):
+
+    def product_of(rows: Rows, dense: Matrix) -> Parts:
         codes, people = pd.factorize(patients[rows])
-        dense = x.rows(rows)
         u, v = (sums_by_patient(dense, factors[rows], codes, len(people)) for factors in (first, second))
-        found += u.T @ v
+        return (u.T @ v,)
+
+    if products := x.of_groups(product_of, whole_patients(np.flatnonzero(several), patients)):
+        found += added_up(products)[0]
     centred: Matrix = found - np.outer(first @ x, second @ x) / count
     return centred
 

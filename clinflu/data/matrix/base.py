@@ -1,17 +1,17 @@
 """What a design matrix must give: products, and any sum over its rows, a block of them dense at a time."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.data.matrix.passes import Parts, added_up, in_threads
+from clinflu.data.matrix.passes import Found, Parts, added_up, in_threads
 from clinflu.errors import TooLargeError
 
-BLOCK_ROWS = 2048
-CHUNK_ROWS = 32 * BLOCK_ROWS
+BLOCK_ROWS = 4096
+CHUNK_ROWS = 16 * BLOCK_ROWS
 LARGEST_DENSE_BYTES = 2**28
 
 Along = np.ndarray[Any, Any]
@@ -22,6 +22,9 @@ RowSums = Callable[..., Parts]
 
 RowValues = Callable[..., np.ndarray[Any, Any]]
 """f(x (m, p), *along (m, ...), *fixed) -> (m, ...), to be put one after another."""
+
+OfGroup = Callable[[Rows, Matrix], Found]
+"""f(rows (k,), x (k, p)) -> anything, of some rows and their positions."""
 
 
 class DesignMatrix(ABC):
@@ -37,6 +40,7 @@ class DesignMatrix(ABC):
     ndim: ClassVar[int] = 2
     backend: ClassVar[str]
     in_blocks: ClassVar[bool] = True  # whether dense blocks of rows are cheap; else products are
+    few_vectors: ClassVar[int] = 0  # products with no more of them cost less than making the dense blocks
 
     @property
     @abstractmethod
@@ -114,6 +118,10 @@ class DesignMatrix(ABC):
             in_threads(lambda start: self._chunk_values(start, function, along, fixed), chunks)
         )
         return found
+
+    def of_groups(self, function: OfGroup[Found], groups: Iterable[Rows]) -> list[Found]:
+        """Return what a function gives for each of several groups of rows, dense, in their order."""
+        return [function(rows, self.rows(rows)) for rows in groups]
 
     def matvec(self, v: Matrix) -> Matrix:
         """Return X v, (n,) or (n, k); result[i] = sum_j X[i, j] v[j]."""

@@ -1,5 +1,6 @@
 """The compact backend: each recorded variable as small integer codes, and what each code stands for in its columns."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -8,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
-from clinflu.data.matrix.base import CHUNK_ROWS, DesignMatrix
-from clinflu.data.matrix.passes import Parts, added_up, in_threads
+from clinflu.data.matrix.base import CHUNK_ROWS, DesignMatrix, OfGroup
+from clinflu.data.matrix.passes import Found, Parts, added_up, in_threads
 
 Codes = NDArray[np.integer[Any]]
-FEW_VECTORS = 4  # for more, dense blocks and BLAS are faster than look-ups
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +110,7 @@ class CodedMatrix(DesignMatrix):
     variables: tuple[Coded | Plain, ...]
     columns: int
     backend: ClassVar[str] = "compact"
+    few_vectors: ClassVar[int] = 4  # of more, dense blocks and BLAS are faster than look-ups
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -137,6 +138,10 @@ class CodedMatrix(DesignMatrix):
         self.take(rows).fill(found, 0, len(rows))
         return found
 
+    def of_groups(self, function: OfGroup[Found], groups: Iterable[Rows]) -> list[Found]:
+        """Look the groups up in threads."""
+        return in_threads(lambda rows: function(rows, self.rows(rows)), groups)
+
     def largest(self) -> Vector:
         """Return max |x_ij| of each column, over the values that codes may stand for."""
         found = np.zeros(self.columns)
@@ -149,7 +154,7 @@ class CodedMatrix(DesignMatrix):
 
     def matvec(self, v: Matrix) -> Matrix:
         """Return X v: a look-up for each variable."""
-        if v.ndim > 1 and v.shape[1] > FEW_VECTORS:
+        if v.ndim > 1 and v.shape[1] > self.few_vectors:
             return super().matvec(v)
         found: Matrix = np.zeros((len(self), *v.shape[1:]))
         tables = [_looked_up(one, v) for one in self.variables]
@@ -167,8 +172,10 @@ class CodedMatrix(DesignMatrix):
 
     def rmatvec(self, u: Matrix) -> Matrix:
         """Return X' u: a sum for each code of each variable."""
-        if u.ndim > 1:
+        if u.ndim > 1 and u.shape[1] > self.few_vectors:
             return super().rmatvec(u)
+        if u.ndim > 1:
+            return np.column_stack([self.rmatvec(np.ascontiguousarray(column)) for column in u.T])
         chunks = range(0, len(self), CHUNK_ROWS)
         sums = added_up(in_threads(lambda start: self._sums_by_code(u, slice(start, start + CHUNK_ROWS)), chunks))
         found = np.empty(self.columns)

@@ -88,7 +88,7 @@ def test_sums_that_come_one_by_one_are_added_up_right(count):
 
 
 def test_a_pass_keeps_within_its_budget_though_the_table_is_larger():
-    rows, budget = 200_000, 10 * MEBIBYTE
+    rows, budget = 400_000, 20 * MEBIBYTE
     rng = np.random.default_rng(2)
     levels = np.vstack([np.zeros(2), np.eye(2)])
     variables = tuple(coded.Coded(rng.integers(0, 3, rows).astype(np.uint16), levels, 2 * k) for k in range(60))
