@@ -95,6 +95,7 @@ class Audit:
         seed: int = 0,
         family: str | MarginFamily = LOGISTIC.name,
         backend: str | Backend = AUTO,
+        progress: Progress | None = None,
     ) -> Self:
         """Split the cohort by patient, fit the model on the training rows and return the audit of it.
 
@@ -111,13 +112,16 @@ class Audit:
         backend : str or Backend
             What holds the design matrix: ``"dense"``, ``"compact"``, ``"sparse"``, or one of
             :mod:`clinflu.data.backends` with options of its own; by default by the size of the table.
+        progress : Progress, optional
+            Of the passes over the training rows; by default a bar, where they take more than a second.
 
         Raises
         ------
         FitError
             Its kinds say why no model can be fitted.
         """
-        return cls(Study.fit(cohort, penalty, seed, family, backend))
+        with telling("Fitting, passes over the training rows", progress) as tell:
+            return cls(Study.fit(cohort, penalty, seed, family, backend, tell))
 
     @classmethod
     def adopt(cls, cohort: Cohort, model: Any, penalty: float | None = None, seed: int = 0) -> Self:

@@ -26,6 +26,7 @@ from clinflu.model.margin import MarginFamily
 from clinflu.model.metrics import auroc
 from clinflu.model.passes import fit_in_passes, holding_note
 from clinflu.model.wide import LARGEST_EXPLICIT
+from clinflu.progress import Progress, silent
 
 DEFAULT_PENALTY = 1.0
 ALERT_PERCENTILE = 90.0
@@ -88,6 +89,7 @@ class Study:
         seed: int = 0,
         family: str | MarginFamily = LOGISTIC.name,
         backend: str | Backend = AUTO,
+        progress: Progress = silent,
     ) -> Self:
         """Split by patient, learn the encoder on the training rows and fit the model.
 
@@ -103,6 +105,8 @@ class Study:
             A name in ``FAMILIES``, or a family with options of its own.
         backend : str or Backend
             What holds the design matrix: a name in ``BACKENDS``, or one with options of its own; by default by size.
+        progress : Progress
+            Of the passes over the training rows, where they are many.
 
         Raises
         ------
@@ -132,7 +136,7 @@ class Study:
             )
         if isinstance(train.x, DesignMatrix) and form.name == LOGISTIC.name:
             strengths = form.penalties(train.x.shape[1], penalty, has_intercept=design.has_intercept)
-            model = fit_in_passes(train.x, train.y, train.weights, strengths)
+            model = fit_in_passes(train.x, train.y, train.weights, strengths, progress=progress)
             return cls(cohort, design, model, split, seed, encoder, (holding_note(train.x, model),))
         x = whole(train.x, form.title)
         form = form.learned(x)
