@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BENCH_VENV := .bench-venv
+BENCH_DASK_VENV := .bench-dask-venv
 
 .PHONY: run test bench app pictures notebooks lint help
 
@@ -35,8 +36,8 @@ lint: $(INSTALLED)
 test: lint
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/test_notebooks.py tests
 
-bench: $(INSTALLED) $(BENCH_VENV)/.installed
-	$(BIN)/python tests/benchmarks/run.py --peers $(BENCH_VENV)/bin/python
+bench: $(INSTALLED) $(BENCH_VENV)/.installed $(BENCH_DASK_VENV)/.installed
+	$(BIN)/python tests/benchmarks/run.py --peers $(BENCH_VENV)/bin/python --dask-peer $(BENCH_DASK_VENV)/bin/python
 
 $(INSTALLED): pyproject.toml .ci/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,4 +49,9 @@ $(INSTALLED): pyproject.toml .ci/constraints.txt
 $(BENCH_VENV)/.installed: .ci/constraints-bench.txt
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check -r .ci/constraints-bench.txt
+	@touch $@
+
+$(BENCH_DASK_VENV)/.installed: .ci/constraints-bench-dask.txt
+	$(PYTHON) -m venv $(BENCH_DASK_VENV)
+	$(BENCH_DASK_VENV)/bin/pip install --quiet --disable-pip-version-check -r .ci/constraints-bench-dask.txt
 	@touch $@

@@ -39,6 +39,7 @@ from planted import planted_refit_rows, planted_rows
 from problems import Problem, case_study_problem, case_study_test_rows, uci_audit, uci_problem
 from refits import refit_rows, screen_rows
 from rows import Row, as_table
+from scale_dask import dask_rows
 from scale_rows import scale_rows, tabmat_rows, wide_rows
 from streams import stream_rows, warning_rows
 from validation_rows import validation_rows
@@ -55,11 +56,12 @@ MEASURED_WITH = ("clinflu", "numpy", "scipy", "scikit-learn")
 class Bench:
     """The problems and the peers, each made when it is first needed."""
 
-    def __init__(self, table: Path, peer_python: Path | None) -> None:
+    def __init__(self, table: Path, peer_python: Path | None, dask_python: Path | None = None) -> None:
         self.table = table
         self.notes: list[str] = []
         self.peer_versions: dict[str, str] = {}
         self.peer_python = peer_python
+        self.dask_python = dask_python
 
     @cached_property
     def case_study(self) -> Problem:
@@ -147,6 +149,7 @@ MEASUREMENTS = {
     "scale": Measurement(lambda bench: scale_rows(), needs_table=False),  # noqa: ARG005
     "scale-wide": Measurement(lambda bench: wide_rows(), needs_table=False),  # noqa: ARG005
     "scale-tabmat": Measurement(lambda bench: tabmat_rows(peer=bench.peer_python), needs_table=False),
+    "scale-dask": Measurement(lambda bench: dask_rows(peer=bench.dask_python), needs_table=False),
 }
 
 
@@ -198,6 +201,7 @@ def default_table() -> Path:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure clinflu, alone and beside its peers.")
     parser.add_argument("--peers", type=Path, help="Python of the venv with pyDVL, dattri and glum")
+    parser.add_argument("--dask-peer", type=Path, help="Python of the venv with dask-ml")
     parser.add_argument("--json", type=Path, help="write the rows to this file too")
     parser.add_argument("--data", type=Path, default=default_table(), help="UCI table (zip), or the folder it is in")
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), help="measurements")
@@ -208,7 +212,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, print the table, exit 0 whether or not the bars are met."""
     options = parse(arguments)
     start, before = time.perf_counter(), machine()
-    bench = Bench(options.data / TABLE if options.data.is_dir() else options.data, options.peers)
+    table = options.data / TABLE if options.data.is_dir() else options.data
+    bench = Bench(table, options.peers, options.dask_peer)
     try:
         rows = measure_all(bench, options.only)
     finally:
