@@ -73,12 +73,20 @@ def hinge_rows(protocol: Protocol, plan: Plan = PLAN) -> list[Row]:
 
 
 def network_rows(plan: Plan = PLAN, seeds: tuple[int, ...] = (0, 1, 2)) -> list[Row]:
-    """Networks trained again from where they are, and the smaller one from scratch."""
+    """Networks trained again from where they are, and from scratch."""
     mlp = digits_problem("mlp, digits 1 and 7", Mlp(4), ONE_OR_SEVEN)
     cnn = digits_problem("cnn, digits 1 and 7", CNN, ONE_OR_SEVEN, intercept=False)
     rows = [row for one in (mlp, cnn) for row in rows_of(leave_one_out_agreement(one, plan), NETWORK)]
     again = Plan(plan.strongest // 5, plan.random // 5)
-    return [*rows, *rows_of(leave_one_out_agreement(mlp, again, truth=FromScratch(mlp, seeds)), rivals=False)]
+    scratch = [(mlp, again), (cnn, plan)]
+    return [
+        *rows,
+        *(
+            row
+            for one, rows_left_out in scratch
+            for row in rows_of(leave_one_out_agreement(one, rows_left_out, truth=FromScratch(one, seeds)), rivals=False)
+        ),
+    ]
 
 
 def solver_rows(study: Study) -> list[Row]:
