@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clinflu.data import Cohort, Design, split_by_patient
+from clinflu.data import Cohort, Design, FeatureSpec, split_by_patient
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.code_sets import holding
 from clinflu.data.design import INTERCEPT, MISSING
 from clinflu.data.split import Split
 from clinflu.errors import DataError, FitError
@@ -305,10 +306,12 @@ def _column(cohort: Cohort, name: str) -> Vector:
     variable, _, level = name.partition("=")
     spec = cohort.schema.feature(variable)
     values = cohort.frame[variable]
-    if spec.is_category != bool(level):
-        wanted = f'"{variable}=level"' if spec.is_category else f'"{variable}"'
+    if spec.is_number == bool(level):
+        wanted = f'"{variable}"' if spec.is_number else f'"{variable}={"level" if spec.is_category else "code"}"'
         raise DataError(f"the coefficient of {variable!r} must be named {wanted}")
-    if not spec.is_category:
+    if spec.is_codes:
+        return _holding(values, spec, level)
+    if spec.is_number:
         numbers: Vector = values.to_numpy(dtype=float, na_value=np.nan)
         return np.log1p(numbers) if spec.log1p else numbers
     recorded = (values == level).fillna(value=False)
@@ -318,3 +321,10 @@ def _column(cohort: Cohort, name: str) -> Vector:
         raise DataError(f"no encounter has the level of the coefficient {name!r}; check its spelling")
     indicator: Vector = recorded.to_numpy(dtype=float)
     return indicator
+
+
+def _holding(values: pd.Series, spec: FeatureSpec, code: str) -> Vector:
+    held: Vector = holding(values, spec, code).astype(float)
+    if not held.any():
+        raise DataError(f"no encounter holds the code of the coefficient '{spec.name}={code}'; check its spelling")
+    return held

@@ -87,9 +87,10 @@ def run(
     if save:
         fitted.save(save)
     _trace(fitted, chosen, threshold, html=page)
-    if fitted.study.unseen:
-        count = sum(sum(levels.values()) for levels in fitted.study.unseen.values())
-        variables = ", ".join(fitted.study.unseen)
+    unseen = {**fitted.study.unseen, **fitted.study.unseen_codes}
+    if unseen:
+        count = sum(sum(levels.values()) for levels in unseen.values())
+        variables = ", ".join(unseen)
         typer.echo(f"{count:,} recorded values were never seen in training and say nothing ({variables}).")
     if save:
         typer.echo(f"Audit kept in {save} (patient data: readable by you alone).")

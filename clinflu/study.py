@@ -126,7 +126,7 @@ class Study:
             raise FitError(f"a penalty of {penalty} makes no sense; give 0 or a positive number (the default is 1.0)")
         split = split_by_patient(cohort.patients, seed)
         encoder = Encoder.learn(cohort.frame.iloc[split.train], cohort.schema)
-        holder = chosen_backend(backend, len(cohort.frame), len(encoder.columns))
+        holder = chosen_backend(backend, len(cohort.frame), len(encoder.columns), encoder.most_codes)
         design = encoder.design(cohort, holder.encode(encoder, cohort.frame))
         train = design.take(split.train)
         if len(encoder.columns) > LARGEST_EXPLICIT:
@@ -239,6 +239,11 @@ class Study:
     def unseen(self) -> dict[str, dict[str, int]]:
         """By variable and level, how many encounters hold a level that training never saw."""
         return self.encoder.unseen(self.cohort.frame) if self.encoder else {}
+
+    @cached_property
+    def unseen_codes(self) -> dict[str, dict[str, int]]:
+        """By set of codes and code, how many encounters hold a code that training never saw."""
+        return self.encoder.unseen_codes(self.cohort.frame) if self.encoder else {}
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:

@@ -194,6 +194,8 @@ def written_description(described: FolderDescription) -> str:
 
 
 def _of_feature(spec: FeatureSpec) -> dict[str, Any]:
+    if spec.is_codes:
+        return {"label": spec.label, "separator": spec.separator, "fewest": spec.fewest}
     if spec.levels is not None:
         return {"label": spec.label, **({"levels": spec.levels} if spec.levels else {"category": True})}
     return {"label": spec.label, "unit": spec.unit, "bounds": spec.bounds, "log1p": spec.log1p}

@@ -5,11 +5,11 @@
 
 - the encounter id, unique over all parts, and the patient id: text;
 - the outcome: 0 or 1, as numbers or truth values;
-- categories: text, dictionary-encoded or not; numbers and scores: whole or floating-point numbers.
+- categories and sets of codes: text, dictionary-encoded or not; numbers and scores: whole or floating-point numbers.
 
 A missing value is null. Patients may have encounters in several parts. In messages the rows are counted from 1 over
 all parts, in the order of the description. Nothing is converted cell by cell: ids stay in Arrow's memory, categories
-become ``category`` columns, numbers float64.
+become ``category`` columns, sets of codes stay text in Arrow's memory, numbers are float64.
 """
 
 import hashlib

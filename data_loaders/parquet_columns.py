@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from clinflu.data import CohortSchema
 
 ID_BYTES = 24  # about: the text of an id and where it ends
+CODES_BYTES = 100  # about: some codes in one text
 
 
 class Collector(Protocol):
@@ -24,7 +25,7 @@ class Collector(Protocol):
 
 
 class Texts:
-    """Ids, which stay in Arrow's memory."""
+    """Ids and sets of codes, which stay in Arrow's memory."""
 
     def __init__(self, rows: int) -> None:  # noqa: ARG002 -- as every collector
         self._blocks: list[Any] = []
@@ -33,7 +34,8 @@ class Texts:
         """Take the next block."""
         import pyarrow as pa
 
-        self._blocks.append(block.cast(pa.large_string()))
+        plain = block.dictionary_decode() if pa.types.is_dictionary(block.type) else block
+        self._blocks.append(plain.cast(pa.large_string()))
 
     def series(self) -> pd.Series:
         """Return all as text."""
@@ -135,6 +137,7 @@ def _is_outcome(kind: Any) -> bool:
 ID = Kind("text", _is_text, Texts, ID_BYTES)
 OUTCOME = Kind("0 and 1", _is_outcome, Numbers, 8)
 CATEGORY = Kind("text", _is_category, Levels, 1)
+CODES = Kind("text", _is_category, Texts, CODES_BYTES)
 NUMBER = Kind("a number", _is_number, Numbers, 8)
 
 
@@ -144,6 +147,8 @@ def kind_of(name: str, schema: CohortSchema) -> Kind:
         return ID
     if name == schema.outcome:
         return OUTCOME
+    if any(spec.name == name for spec in schema.code_sets):
+        return CODES
     return CATEGORY if any(spec.name == name for spec in schema.categories) else NUMBER
 
 

@@ -38,6 +38,13 @@ Without ``file`` the table has the stem of the TOML: ``discharges.toml`` describ
 Whole numbers may stand for texts (``values = [11, 19]``). In Parquet, numbers that serve as ids or categories
 become text without ``.0``, and true-or-false columns ``True`` and ``False``. Columns that are not named are ignored.
 
+A column may hold a set of codes in one text, such as I10;E11.9;N18. It is one recorded variable::
+
+    [features.diagnoses]
+    label = "Diagnoses"
+    separator = ";"                               # what stands between the codes; missing means that there is none
+    fewest = 11                                   # optional: codes of fewer training encounters share one column
+
 A score that the table already holds may be named to compare the model with. It never enters the model::
 
     [baselines.lace_at_discharge]                 # a column of numbers from 0 to largest, or missing
@@ -276,7 +283,8 @@ def _message(name: str, problems: list[str]) -> str:
 
 def _cohort(table: Rows, description: Description, schema: CohortSchema, loader: str) -> Cohort:
     rows, exclusions = _at_risk(table.frame, description)
-    for column in (schema.encounter_id, schema.patient_id, *(spec.name for spec in schema.categories)):
+    texts = (spec.name for spec in schema.features if not spec.is_number)
+    for column in (schema.encounter_id, schema.patient_id, *texts):
         rows[column] = _text(rows[column])
     if description.outcome_event is not None:
         outcome = _text(rows[schema.outcome])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clinflu.data import BaselineSpec, CohortSchema, FeatureSpec
+from clinflu.data.schema import FEWEST, LARGEST_SEPARATOR
 from clinflu.errors import DataError, LoaderError
 from data_loaders.toml_section import Section, nearest
 
@@ -180,12 +181,15 @@ def _feature(name: str, content: object, problems: list[str]) -> FeatureSpec | N
     label, unit = section.text("label"), section.text("unit")
     bounds, log1p = section.bounds("bounds"), section.flag("log1p")
     levels, category = section.texts("levels"), section.flag("category")
+    separator = section.text("separator")
+    fewest = section.whole("fewest") if "fewest" in section else section.take("fewest")
     section.close()
     if not name.strip():
         section.problem("needs the name of a column")
     numeric = [key for key in NUMBER_KEYS if key in section]
     if (levels is not None or category) and numeric:
         section.problem(f"is a category, so it takes no {' and no '.join(numeric)}; or take out levels and category")
+    _require_one_kind(section, separator)
     if levels == ():
         section.problem("levels is empty; name them, or write category = true to learn them")
     if levels is not None and "category" in section and not category:
@@ -194,7 +198,20 @@ def _feature(name: str, content: object, problems: list[str]) -> FeatureSpec | N
         section.problem("log1p needs bounds that start at 0 or above")
     if len(problems) > before:
         return None
+    if separator is not None:
+        return FeatureSpec(name, label or name, separator=separator, fewest=FEWEST if fewest is None else fewest)
     return FeatureSpec(name, label or name, unit, () if category and levels is None else levels, bounds, log1p)
+
+
+def _require_one_kind(section: Section, separator: str | None) -> None:
+    """Note where something goes with a set of codes alone, or not with one."""
+    others = [key for key in ("levels", "category", *NUMBER_KEYS) if key in section]
+    if others and "separator" in section:
+        section.problem(f"has a separator, so it is a set of codes and takes no {' and no '.join(others)}")
+    if "fewest" in section and "separator" not in section:
+        section.problem("fewest goes with a set of codes alone; say what stands between them: separator = ';'")
+    if separator is not None and len(separator) > LARGEST_SEPARATOR:
+        section.problem(f"separator must be a text of at most {LARGEST_SEPARATOR} characters")
 
 
 def _baselines(content: object, problems: list[str]) -> dict[str, BaselineSpec | None]:
@@ -271,5 +288,6 @@ def _subgroups(table: Section, features: dict[str, FeatureSpec | None]) -> tuple
         if name not in features:
             table.problem(f"subgroups: {name!r} is not a feature{nearest(name, features)}")
         elif (spec := features[name]) is not None and not spec.is_category:
-            table.problem(f"subgroups: {name!r} is a number; name a category, or band it first")
+            what = "a number" if spec.is_number else spec.in_words
+            table.problem(f"subgroups: {name!r} is {what}; name a category, or band it first")
     return named

@@ -110,6 +110,14 @@ def small_study(small_cohort):
     return Study.fit(small_cohort)
 
 
+@pytest.fixture(scope="session")
+def coded_cohort():
+    """About 1,000 encounters whose diagnoses are one variable, a set of codes."""
+    from sources.coded import coded_cohort
+
+    return coded_cohort()
+
+
 @pytest.fixture
 def clinflu(monkeypatch, capsys, tmp_path):
     """Run a command in this process; return (exit code, stdout, stderr)."""

@@ -108,8 +108,8 @@ def levels_of(study: Study, variable: str, rows: Rows) -> "np.ndarray":
     """Return the level of each row as text, a missing one as a level of its own."""
     if not isinstance(variable, str):
         raise DataError(f"name a recorded category, as text, not {in_words(variable)}")
-    if not study.cohort.schema.feature(variable).is_category:
-        raise DataError(f"{variable!r} is numeric; name a category, or band it first")
+    if not (spec := study.cohort.schema.feature(variable)).is_category:
+        raise DataError(f"{variable!r} is {spec.in_words}; name a category, or band it first")
     codes, levels = pd.factorize(study.cohort.frame[variable].iloc[rows])
     found: np.ndarray = np.array([*map(str, levels), MISSING], dtype=object)[codes]
     return found

@@ -175,7 +175,7 @@ def _recorded(study: Study, record: pd.Series, name: str) -> str | None:
     if pd.isna(value):
         return MISSING
     said = shown_age(value) if is_age(spec) else value
-    if spec.is_category:
+    if not spec.is_number:
         return str(said)
     unit = ONE_OF.get(spec.unit, spec.unit) if said == 1 and spec.unit else spec.unit
     number = said if isinstance(said, str) else f"{float(value):.12g}"

@@ -91,6 +91,8 @@ def recorded_units(study: Study) -> tuple[np.ndarray, list[str]]:
             words.append("baseline odds")
         elif column.kind == "level":
             words.append(f"{column.level} against {study.encoder.references.get(column.variable, 'recorded')}")
+        elif column.kind == "code":
+            words.append(f"{column.level} against without")
         else:
             spec = study.cohort.schema.feature(column.variable)
             words.append(f"log(1 + {spec.unit or 'count'})" if spec.log1p else f"1 {spec.unit or 'unit'}")

@@ -66,10 +66,11 @@ class Grouping:
 
 
 def known_groupings(study: Study) -> tuple[str, ...]:
-    """Return every key by which encounters can be grouped, intersections left out."""
+    """Return every key by which encounters can be grouped, intersections left out; sets of codes make no groups."""
     schema = study.cohort.schema
     derived = (AGE_GROUP, UNDER_TEN) if age_feature(schema, study.cohort.frame) else ()
-    return (*(name for name in derived if name not in schema.feature_names), *schema.feature_names)
+    grouping = tuple(spec.name for spec in schema.features if not spec.is_codes)
+    return (*(name for name in derived if name not in schema.feature_names), *grouping)
 
 
 def default_groupings(study: Study) -> tuple[str, ...]:
@@ -104,6 +105,8 @@ def grouping(study: Study, key: str) -> Grouping:
     known = known_groupings(study)
     for part in parts:
         if part not in known:
+            if part in study.cohort.schema.feature_names:
+                raise DataError(f"{part!r} is a set of codes, which makes no groups; name a category or a number")
             hint = nearest(part, known)
             raise DataError(f"no recorded variable is called {shortened(part)}{hint}; there are: {', '.join(known)}")
     if len(parts) > MOST_CROSSED or len(set(parts)) < len(parts):

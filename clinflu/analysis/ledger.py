@@ -200,6 +200,8 @@ def _levels(study: Study, by: By) -> tuple[dict[str, str], list[Level]]:
     specs = [study.cohort.schema.feature(name) for name in dict.fromkeys(names)]
     if not specs:
         raise DataError(f"name a recorded variable; there are: {', '.join(study.cohort.schema.feature_names)}")
+    if sets := [one.name for one in specs if one.is_codes]:
+        raise DataError(f"{sets[0]!r} is a set of codes, which makes no subgroups; name a category or a number")
     frame, train = study.cohort.frame, study.split.train
     columns = [_recorded(frame[one.name]) if one.is_category else _banded(frame[one.name], one, train) for one in specs]
     return {one.name: one.label for one in specs}, list(zip(*columns, strict=True))

@@ -174,6 +174,8 @@ def _subgroups(study: Study, variables: tuple[str, ...]) -> list[tuple[str, str,
     for variable in variables:
         if variable not in study.cohort.schema.feature_names:
             raise DataError(f"the schema has no variable {variable!r}; give one of its recorded variables")
+        if study.cohort.schema.feature(variable).is_codes:
+            raise DataError(f"{variable!r} is a set of codes, which makes no subgroups; name a category")
         values = study.cohort.frame[variable].iloc[rows].astype(object)
         codes, names = pd.factorize(values.where(values.notna(), MISSING).astype(str), sort=True)
         groups += [(variable, str(name), rows[codes == code]) for code, name in enumerate(names)]

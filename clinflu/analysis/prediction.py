@@ -10,9 +10,10 @@ from clinflu.analysis.influence_on import influence_on
 from clinflu.analysis.mistakes import EXPECTED, SURPRISING, check_threshold, kinds
 from clinflu.analysis.similar import similar_encounters
 from clinflu.analysis.support import Cuts, Support, support
+from clinflu.data.asking import NAMED
 from clinflu.data.cohort import Provenance
 from clinflu.data.design import INTERCEPT, MISSING
-from clinflu.data.shown import shown
+from clinflu.data.shown import printable, shown
 from clinflu.influence.decomposition import attribution
 from clinflu.influence.interval import Interval, risk_interval
 from clinflu.influence.result import PERCENT, Influence
@@ -181,7 +182,8 @@ def _notes(study: Study, row: int, unseen: tuple[str, ...]) -> tuple[str, ...]:
         "confirm": "This encounter belongs to those kept to confirm what an audit finds.",
     }
     role = roles.get(_role(study, row))
-    return (*study.warnings, *([role] if role else []), *_unseen_notes(study, row, unseen))
+    notes = (*_unseen_notes(study, row, unseen), *_unseen_codes(study, row))
+    return (*study.warnings, *([role] if role else []), *notes)
 
 
 def _unseen_notes(study: Study, row: int, unseen: tuple[str, ...]) -> tuple[str, ...]:
@@ -192,6 +194,20 @@ def _unseen_notes(study: Study, row: int, unseen: tuple[str, ...]) -> tuple[str,
         f"{spec.label} {MISSING if pd.isna(recorded[spec.name]) else shown(spec, recorded[spec.name])} was never seen "
         "in training, so the model takes the average."
         for spec in specs
+    )
+
+
+def _unseen_codes(study: Study, row: int) -> tuple[str, ...]:
+    """Say which of the encounter's codes the model could learn nothing about."""
+    if study.encoder is None:
+        return ()
+    found = study.encoder.unseen_codes(study.cohort.frame.iloc[[row]])
+    schema, said = study.cohort.schema, "never seen in training, so the model passes over"
+    return tuple(
+        f"{schema.feature(name).label} {', '.join(map(printable, list(codes)[:NAMED]))}"
+        f"{f' and {len(codes) - NAMED} more' if len(codes) > NAMED else ''} "
+        + (f"was {said} it." if len(codes) == 1 else f"were {said} them.")
+        for name, codes in found.items()
     )
 
 

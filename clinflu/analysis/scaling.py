@@ -180,7 +180,7 @@ class _Answer:
 
 def _measured(task: _Task, name: str, backend: str | Backend) -> tuple[dict[str, Any], _Answer]:
     encoder, frame = task.encoder, task.cohort.frame
-    holder = chosen_backend(backend, len(frame), len(encoder.columns))
+    holder = chosen_backend(backend, len(frame), len(encoder.columns), encoder.most_codes)
     (design, taught), encoding = _timed(lambda: _held(task, holder))
     penalty = LOGISTIC.penalties(len(encoder.columns), DEFAULT_PENALTY, has_intercept=design.has_intercept)
     patients, found = pd.factorize(taught.patient_ids)

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from clinflu.data.arrays import Flags, Rows, Vector
+from clinflu.data.code_sets import code_sets
 from clinflu.data.design import MISSING
 from clinflu.data.levels import level_codes
 from clinflu.data.schema import FeatureSpec
@@ -89,6 +90,8 @@ def _of_variable(spec: FeatureSpec, recorded: pd.Series, inside: Flags, patients
     missing = recorded.isna().to_numpy()
     if spec.is_category:
         return [named | part for part in _of_levels(recorded, inside, patients)]
+    if spec.is_codes:
+        return [named | part for part in _of_codes(recorded, spec, inside, patients)]
     rows = [named | part for part in _of_number(recorded.to_numpy(dtype=float, na_value=np.nan), inside, patients)]
     absent = _of_level(MISSING, int(missing[inside].sum()), int(missing[~inside].sum()), inside, patients)
     return rows + ([named | absent] if missing.any() else [])
@@ -99,6 +102,14 @@ def _of_levels(recorded: pd.Series, inside: Flags, patients: int) -> list[dict[s
     ours = np.bincount(codes[inside], minlength=len(levels))
     others = np.bincount(codes[~inside], minlength=len(levels))
     return [_of_level(level, int(ours[k]), int(others[k]), inside, patients) for k, level in enumerate(levels)]
+
+
+def _of_codes(recorded: pd.Series, spec: FeatureSpec, inside: Flags, patients: int) -> list[dict[str, object]]:
+    """Return every code that one of the set holds."""
+    sets = code_sets(recorded, spec)
+    ours, all_rows = (np.bincount(one.indices, minlength=len(sets.codes)) for one in (sets.held[inside], sets.held))
+    held = np.flatnonzero(ours)
+    return [_of_level(sets.codes[k], int(ours[k]), int(all_rows[k] - ours[k]), inside, patients) for k in held]
 
 
 def _of_level(level: str, ours: int, others: int, inside: Flags, patients: int) -> dict[str, object]:

@@ -105,6 +105,8 @@ def typed_value(audit: Audit, variable: str, text: str) -> str | float | None:
     if spec.is_category:
         levels = audit.study.encoder.levels(variable) if audit.study.encoder else ()
         return next((level for level in levels if shown(spec, level) == text), text)
+    if spec.is_codes:
+        return text.strip()
     try:
         number = float(text.replace(",", "."))
     except ValueError:

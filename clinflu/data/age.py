@@ -126,7 +126,8 @@ def says_age(name: str, label: str, unit: str | None = None) -> bool:
 
 def is_age(spec: FeatureSpec) -> bool:
     """Whether a recorded variable is an age in years by its name, its label or its declared levels."""
-    return says_age(spec.name, spec.label, spec.unit) or _span_a_life(tuple(spec.levels or ()))
+    said = not spec.is_codes and says_age(spec.name, spec.label, spec.unit)
+    return said or _span_a_life(tuple(spec.levels or ()))
 
 
 def age_feature(schema: CohortSchema, frame: pd.DataFrame | None = None) -> FeatureSpec | None:
@@ -142,7 +143,7 @@ def age_feature(schema: CohortSchema, frame: pd.DataFrame | None = None) -> Feat
     frame : DataFrame, optional
         Of the cohort; holds the levels of categories that declare none.
     """
-    named = [spec for spec in schema.features if says_age(spec.name, spec.label, spec.unit)]
+    named = [spec for spec in schema.features if not spec.is_codes and says_age(spec.name, spec.label, spec.unit)]
     for spec in sorted(named, key=lambda one: (not _begins_with_age(one), one.is_category)):
         if _mostly_bands(_levels(spec, frame)) if spec.is_category else _is_number_of_years(spec):
             return spec

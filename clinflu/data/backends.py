@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from clinflu.data.asking import check_count, nearest
-from clinflu.data.coding import coded_matrix
+from clinflu.data.coding import MOST_OF_A_SET, coded_matrix, sparse_matrix
 from clinflu.data.design import Encoder
 from clinflu.data.matrix import AnyMatrix
-from clinflu.data.matrix.sparse import SparseMatrix
 from clinflu.data.matrix.spill import PART_ROWS, Layout, Spill
 from clinflu.data.matrix.streamed import GIBIBYTE, Plan, StreamedMatrix
 from clinflu.errors import BackendError, DataError
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 LARGEST_DENSE_BYTES = 2**29
 MANY_COLUMNS = 2_000
+MANY_CODES = 1_000
 
 
 class Backend(ABC):
@@ -48,7 +48,7 @@ class Dense(Backend):
 
 @dataclass(frozen=True)
 class Compact(Backend):
-    """Codes: about one byte for each row and recorded variable."""
+    """Codes: about one byte for each row and recorded variable, or code of a set of at most 256."""
 
     name: ClassVar[str] = "compact"
 
@@ -65,7 +65,7 @@ class Sparse(Backend):
 
     def encode(self, encoder: Encoder, frame: pd.DataFrame) -> AnyMatrix:
         """Return compressed rows."""
-        return SparseMatrix.of(coded_matrix(encoder, frame))
+        return sparse_matrix(encoder, frame)
 
 
 @dataclass(frozen=True)
@@ -194,8 +194,16 @@ def named_backend(text: str | None) -> str | Backend:
     return AUTO if text is None else text
 
 
-def chosen_backend(backend: str | Backend, rows: int, columns: int) -> Backend:
+def chosen_backend(backend: str | Backend, rows: int, columns: int, most_codes: int = 0) -> Backend:
     """Return the backend of that name, or by the size of the table.
+
+    Parameters
+    ----------
+    backend : str or Backend
+    rows, columns : int
+        Of the design matrix.
+    most_codes : int
+        Columns of its widest set of codes.
 
     Raises
     ------
@@ -205,18 +213,20 @@ def chosen_backend(backend: str | Backend, rows: int, columns: int) -> Backend:
     if isinstance(backend, Backend):
         return backend
     if backend == AUTO:
-        return _by_size(rows, columns)
+        return _by_size(rows, columns, most_codes)
     if not isinstance(backend, str) or backend not in BACKENDS:
         raise _no_such(backend)
     return BACKENDS[backend]()
 
 
-def _by_size(rows: int, columns: int) -> Backend:
+def _by_size(rows: int, columns: int, most_codes: int) -> Backend:
     from clinflu.data.matrix.device import fits_on_a_gpu
 
+    if most_codes > MANY_CODES:
+        return Sparse()
     if 8 * rows * columns <= LARGEST_DENSE_BYTES:
         return Dense()
-    if columns > MANY_COLUMNS:
+    if columns > MANY_COLUMNS or most_codes > MOST_OF_A_SET:
         return Sparse()
     return Gpu() if fits_on_a_gpu(rows, columns) else Compact()
 

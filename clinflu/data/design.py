@@ -1,12 +1,14 @@
 """From recorded variables to the columns of the model, and back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.code_sets import OTHER, SeenCodes, code_sets, encoded, learned
 from clinflu.data.cohort import Cohort
 from clinflu.data.matrix import AnyMatrix, DesignMatrix
 from clinflu.data.schema import RESERVED, CohortSchema, FeatureSpec
@@ -28,9 +30,10 @@ class Column:
     variable : str
         The recorded variable that it belongs to.
     kind : str
-        ``"intercept"``, ``"number"`` (centred and scaled) or ``"level"`` (0 or 1).
+        ``"intercept"``, ``"number"`` (centred and scaled), ``"level"`` or ``"code"`` (0 or 1).
     level : str, optional
-        The level that a column of kind ``"level"`` stands for; ``"missing"`` where the value is absent.
+        The level that a column of kind ``"level"`` stands for; ``"missing"`` where the value is absent. The code of
+        one of kind ``"code"``, ``"other codes"`` where it stands for all rare ones.
     center, scale : float
         A number enters as (value - center) / scale, after log(1 + value) where its feature says so; center is
         the training mean, which also stands for a missing or, in a level column, an unseen value.
@@ -38,7 +41,7 @@ class Column:
 
     name: str
     variable: str
-    kind: Literal["intercept", "number", "level"]
+    kind: Literal["intercept", "number", "level", "code"]
     level: str | None = None
     center: float = 0.0
     scale: float = 1.0
@@ -111,12 +114,15 @@ class Encoder:
 
     The most common level of a category is its reference (``references``) and has no column. A missing value is a
     level of its own. A level that training never saw takes the training average of the columns: it says nothing.
-    A variable that does not vary in training has no column at all.
+    A variable that does not vary in training has no column at all. A set of codes has a column for each code that
+    enough training encounters hold, and one for all that fewer do (``sets`` names them); a code that training never
+    saw is in no column.
     """
 
     schema: CohortSchema
     columns: tuple[Column, ...]
     references: dict[str, str]
+    sets: dict[str, SeenCodes] = field(default_factory=dict)
 
     @classmethod
     def learn(cls, frame: pd.DataFrame, schema: CohortSchema) -> Self:
@@ -130,15 +136,18 @@ class Encoder:
             What the columns mean.
         """
         columns = [Column(INTERCEPT, INTERCEPT, "intercept")]
-        references = {}
+        references, sets = {}, {}
         for spec in schema.features:
             if spec.is_category:
                 reference, *levels = _level_columns(frame[spec.name], spec.name)
                 references[spec.name] = str(reference.level)
                 columns += levels
+            elif spec.is_codes:
+                shares, sets[spec.name] = learned(frame[spec.name], spec)
+                columns += [Column(f"{spec.name}={code}", spec.name, "code", code, shares[code]) for code in shares]
             else:
                 columns += _number_columns(frame[spec.name], spec)
-        return cls(schema, tuple(columns), references)
+        return cls(schema, tuple(columns), references, sets)
 
     def encode(self, frame: pd.DataFrame) -> Matrix:
         """Return the design matrix of the rows, (n, p) float64.
@@ -175,22 +184,54 @@ class Encoder:
         spec = self.schema.feature(variable)
         if spec.is_category:
             return _encode_levels(values, columns, self.references[variable])
+        if spec.is_codes:
+            found: Matrix = self.encode_codes(variable, values).toarray()
+            return found
         return _encode_number(values, spec, columns)
+
+    def encode_codes(self, variable: str, values: pd.Series) -> csr_array:
+        """Return the columns of one set of codes for values of it, (n, q), without the zeros."""
+        columns = [str(column.level) for column in self.columns if column.variable == variable]
+        return encoded(values, self.schema.feature(variable), columns, self.sets[variable])
+
+    @property
+    def most_codes(self) -> int:
+        """How many columns the widest set of codes has; 0 where there is none."""
+        places = self.places()
+        return max((len(places.get(name, ())) for name in self.sets), default=0)
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What the encoder is known by: its columns, with their centers and scales."""
-        return tuple((one.name, one.center, one.scale) for one in self.columns)
+        """What the encoder is known by: its columns, with their centers and scales, and the codes without a column."""
+        sets = tuple((name, seen.rare, seen.always) for name, seen in self.sets.items())
+        return (*((one.name, one.center, one.scale) for one in self.columns), *sets)
 
     def unseen(self, frame: pd.DataFrame) -> dict[str, dict[str, int]]:
         """Return, by variable and level, how many rows hold a level that training never saw."""
         found = {}
         for spec in self.schema.categories:
-            values = _levels_of(frame[spec.name])
-            counts = values[~values.isin(self.levels(spec.name))].value_counts()
+            counts = _level_counts(frame[spec.name])
+            counts = counts[~counts.index.isin(self.levels(spec.name))].sort_values(ascending=False, kind="stable")
             if len(counts):
                 found[spec.name] = {str(level): int(rows) for level, rows in counts.items()}
         return found
+
+    def unseen_codes(self, frame: pd.DataFrame, *names: str) -> dict[str, dict[str, int]]:
+        """Return, by set of codes (those named, or all) and code, how many rows hold a code that training never saw."""
+        found = {}
+        for spec in (one for one in self.schema.code_sets if not names or one.name in names):
+            known, sets = set(self.codes(spec.name)), code_sets(frame[spec.name], spec)
+            counts = zip(sets.codes, map(int, sets.counts), strict=True)
+            unseen = {code: rows for code, rows in counts if code not in known}
+            if unseen:
+                found[spec.name] = unseen
+        return found
+
+    def codes(self, variable: str) -> tuple[str, ...]:
+        """Return the codes of a set that training saw: those with a column, the rare ones, those in every encounter."""
+        own = (str(column.level) for column in self.columns if column.variable == variable)
+        seen = self.sets[variable]
+        return (*(code for code in own if code != OTHER), *seen.rare, *seen.always)
 
     def levels(self, variable: str) -> tuple[str, ...]:
         """Return the levels that training saw, the reference first."""

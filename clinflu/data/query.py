@@ -14,6 +14,7 @@ import pandas as pd
 
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.asking import NAMED, levels_there, nearest, shortened
+from clinflu.data.code_sets import holding
 from clinflu.data.design import MISSING
 from clinflu.data.levels import level_codes
 from clinflu.data.query_text import nonsense, parse
@@ -41,7 +42,8 @@ def matching(query: str, frame: pd.DataFrame, schema: CohortSchema) -> Flags:
     ----------
     query : str
         ``and``, ``or``, ``not``, comparisons (also chained, ``0 < visits <= 3``), ``in`` and ``not in`` with a list,
-        ``is missing``; over the recorded variables and the outcome. A name that is no plain word stands in
+        ``is missing``, ``'I10' in diagnoses`` of a set of codes; over the recorded variables and the outcome. A name
+        that is no plain word stands in
         back-ticks. Text stands in quotes and must be a level that one of the rows has.
     frame : DataFrame
         Rows of a cohort.
@@ -113,6 +115,9 @@ class _Reader:
             left, op, right = right, MIRRORED.get(type(op), op), left
         if self._is_variable(left) and self._is_variable(right) and not isinstance(op, ast.In | ast.NotIn):
             self._refuse_two_names(left, right)
+        if isinstance(op, ast.In | ast.NotIn) and not self._is_variable(left) and self._is_set(right):
+            held = self._holding(self._variable(right), self._value(left))
+            return held if isinstance(op, ast.In) else held.negated()
         named = self._is_variable(right) and not isinstance(op, ast.In | ast.NotIn)
         if not self._is_variable(left) or named:
             raise nonsense("compare a recorded variable with a value")
@@ -140,6 +145,10 @@ class _Reader:
         if not values:
             return _Truth.known(np.zeros(len(self._frame), dtype=bool))
         given = [value for value in values if value is not None]
+        if self._is_codes(variable):
+            if given:
+                raise self._no_single_value(variable)
+            return self._equals(variable, None)
         if self._is_category(variable):
             codes, _ = self._coded(variable)
             found = _Truth.known(np.isin(codes, [self._code(variable, value) for value in given]))
@@ -148,6 +157,18 @@ class _Reader:
             member, recorded = np.isin(numbers, wanted), ~np.isnan(numbers)
             found = _Truth(member, ~member & recorded)
         return found if len(given) == len(values) else _any([found, self._equals(variable, None)])
+
+    def _holding(self, variable: str, code: Value) -> _Truth:
+        """Return which rows hold a code of a set; where none is recorded, they do not."""
+        if not isinstance(code, str):
+            raise nonsense(f"{shortened(variable)} is a set of codes; put the code in quotes")
+        held = holding(self._frame[variable], self._schema.feature(variable), code)
+        if not held.any():
+            raise nonsense(f"no encounter holds the code {shortened(code)} of {shortened(variable)}")
+        return _Truth.known(held)
+
+    def _no_single_value(self, variable: str) -> DataError:
+        return nonsense(f"{shortened(variable)} is a set of codes; ask whether 'one of them' is in it, or: is missing")
 
     def _code(self, variable: str, value: Value) -> int:
         """Return the code of a level, -1 where no row has it and yet it may be asked for."""
@@ -179,6 +200,8 @@ class _Reader:
         return value
 
     def _ordered(self, variable: str, relation: Callable[..., Any], value: Value) -> _Truth:
+        if self._is_codes(variable):
+            raise self._no_single_value(variable)
         if self._is_category(variable):
             raise nonsense(f"{shortened(variable)} is a category, whose levels have no order; use == or in")
         number, numbers = self._number_for(variable, value), self._numeric(variable)
@@ -232,6 +255,12 @@ class _Reader:
         """Return the recorded variable of that name, also where Python spells it otherwise."""
         by_spelling = {unicodedata.normalize("NFKC", one): one for one in self._known}
         return name if name in self._known else by_spelling.get(unicodedata.normalize("NFKC", name))
+
+    def _is_set(self, node: ast.expr) -> bool:
+        return self._is_variable(node) and self._is_codes(self._variable(node))
+
+    def _is_codes(self, variable: str) -> bool:
+        return variable != self._schema.outcome and self._schema.feature(variable).is_codes
 
     def _is_category(self, variable: str) -> bool:
         return variable != self._schema.outcome and self._schema.feature(variable).is_category

@@ -1,10 +1,16 @@
 """What the columns of a cohort mean."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from clinflu.errors import DataError
 
 RESERVED = "intercept"
+FEWEST = 11
+LARGEST_SEPARATOR = 10
+
+Kind = Literal["number", "category", "codes"]
+IN_WORDS: dict[Kind, str] = {"number": "numeric", "category": "a category", "codes": "a set of codes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,7 @@ class FeatureSpec:
     unit : str, optional
         Unit of a numeric variable, such as ``"days"``.
     levels : tuple of str, optional
-        ``None``: the variable is numeric. Otherwise it is a category; an empty tuple means that its levels
+        ``None``: the variable is no category. Otherwise it is one; an empty tuple means that its levels
         are learned from the training rows, a full one that any other value is an error.
     bounds : (float, float), optional
         Smallest and largest plausible value of a numeric variable, both included.
@@ -28,6 +34,11 @@ class FeatureSpec:
         Whether a count enters the model as log(1 + count).
     recorded : str, optional
         When and by what it was recorded, such as ``"last during the episode; LOINC 2951-2"``.
+    separator : str, optional
+        What stands between the codes of a set of codes, such as the diagnoses ``"I10;E11.9;N18"``; the variable is
+        then one. Spaces around a code do not count, nor does a code that stands there twice; missing means no code.
+    fewest : int
+        Of a set of codes: one that fewer training encounters hold has no column of its own; those are one together.
     """
 
     name: str
@@ -37,17 +48,53 @@ class FeatureSpec:
     bounds: tuple[float, float] | None = None
     log1p: bool = False
     recorded: str | None = None
+    separator: str | None = None
+    fewest: int = FEWEST
 
     def __post_init__(self) -> None:
+        if self.is_codes:
+            self._check_codes()
         if self.levels is not None and (self.unit or self.bounds or self.log1p):
             raise DataError(f"feature {self.name!r} has levels, so it takes no unit, bounds or log1p")
         if self.log1p and (self.bounds is None or self.bounds[0] < 0):
             raise DataError(f"feature {self.name!r} is to enter as log(1 + count): give it bounds that start at 0")
 
+    def _check_codes(self) -> None:
+        if self.levels is not None or self.unit or self.bounds or self.log1p:
+            raise DataError(f"feature {self.name!r} is a set of codes, so it takes no levels, unit, bounds or log1p")
+        if not isinstance(self.separator, str) or not 0 < len(self.separator) <= LARGEST_SEPARATOR:
+            raise DataError(f"feature {self.name!r} needs what stands between its codes as a separator, such as ';'")
+        if not isinstance(self.fewest, int) or isinstance(self.fewest, bool) or self.fewest < 1:
+            raise DataError(
+                f"feature {self.name!r}: fewest, the encounters that a code needs, is a whole number from 1"
+            )
+
+    @property
+    def kind(self) -> Kind:
+        """What is recorded: ``"number"``, ``"category"`` or ``"codes"``, a set of them in one text."""
+        if self.separator is not None:
+            return "codes"
+        return "number" if self.levels is None else "category"
+
     @property
     def is_category(self) -> bool:
         """Whether the variable is a category."""
-        return self.levels is not None
+        return self.kind == "category"
+
+    @property
+    def is_codes(self) -> bool:
+        """Whether the variable is a set of codes."""
+        return self.kind == "codes"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the variable is a number; all else is held as text."""
+        return self.kind == "number"
+
+    @property
+    def in_words(self) -> str:
+        """What the variable is, in words: ``"numeric"``, ``"a category"`` or ``"a set of codes"``."""
+        return IN_WORDS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +165,9 @@ class CohortSchema:
             raise DataError("the schema has no features; name at least one recorded variable")
         for name in self.subgroups:
             if not self.feature(name).is_category:
-                raise DataError(f"subgroup variable {name!r} is numeric; name a category, or band it first")
+                raise DataError(
+                    f"subgroup variable {name!r} is {self.feature(name).in_words}; name a category, or band it first"
+                )
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -134,6 +183,11 @@ class CohortSchema:
     def categories(self) -> tuple[FeatureSpec, ...]:
         """The recorded variables that are categories."""
         return tuple(spec for spec in self.features if spec.is_category)
+
+    @property
+    def code_sets(self) -> tuple[FeatureSpec, ...]:
+        """The recorded variables that are sets of codes."""
+        return tuple(spec for spec in self.features if spec.is_codes)
 
     def feature(self, name: str) -> FeatureSpec:
         """Return the feature of that name.

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clinflu.data.arrays import Flags, Vector
-from clinflu.data.schema import CohortSchema, FeatureSpec
+from clinflu.data.code_sets import LONGEST_CODE, code_sets, with_long_codes
+from clinflu.data.schema import CohortSchema, FeatureSpec, Kind
 from clinflu.errors import LoaderError
 
 SHOWN = 20
@@ -78,6 +79,7 @@ def validate(frame: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series |
     frame : DataFrame
         Columns of the schema; numbers may still be text, missing values are NA. A category may be a ``category``
         column and then stays one, with its levels in order and none without a row; no cell of it is looked at alone.
+        A set of codes is text; one without a code becomes missing.
     schema : CohortSchema
         What each column must hold.
     source_rows : Series of int, optional
@@ -103,7 +105,7 @@ def _kinds(schema: CohortSchema) -> dict[str, Check]:
     """Return by column of the schema what checks it."""
     kinds: dict[str, Check] = dict.fromkeys((schema.encounter_id, schema.patient_id), _checked_id)
     kinds[schema.outcome] = _checked_outcome
-    kinds |= {name: _checked_category if one.is_category else _checked_number for name, one in _specs(schema).items()}
+    kinds |= {name: CHECKS[one.kind] for name, one in _specs(schema).items()}
     return kinds
 
 
@@ -147,6 +149,17 @@ def _checked_category(name: str, values: pd.Series, schema: CohortSchema) -> Che
     return levels, _broken(name, {_expected_value(spec): strange})
 
 
+def _checked_codes(name: str, values: pd.Series, schema: CohortSchema) -> Checked:
+    spec = schema.feature(name)
+    strange = ~_is_text(values)
+    texts = _as_text(values, strange)
+    strange |= with_long_codes(texts, spec)
+    if strange.any():
+        return texts, _broken(name, {_expected_value(spec): strange})
+    empty = (code_sets(texts, spec).sizes == 0) & texts.notna().to_numpy(dtype=bool)
+    return texts.mask(empty) if empty.any() else texts, []
+
+
 def _checked_number(name: str, values: pd.Series, schema: CohortSchema) -> Checked:
     spec = _specs(schema)[name]
     numbers, unreadable = _numbers(values)
@@ -160,6 +173,9 @@ def _checked_outcome(name: str, values: pd.Series, schema: CohortSchema) -> Chec
     missing = np.isnan(numbers) & ~unreadable
     other = ~missing & ~np.isin(numbers, (0.0, 1.0))
     return pd.Series(numbers, values.index, copy=False), _broken(name, {OUTCOME: other, NEEDED: missing})
+
+
+CHECKS: dict[Kind, Check] = {"number": _checked_number, "category": _checked_category, "codes": _checked_codes}
 
 
 def _broken(name: str, found: dict[str, Flags]) -> list[Broken]:
@@ -218,6 +234,8 @@ def _read(values: pd.Series) -> Vector:
 def _expected_value(spec: FeatureSpec) -> str:
     if spec.levels is not None:
         return f"expected one of {', '.join(spec.levels)}" if spec.levels else TEXT
+    if spec.is_codes:
+        return f"expected codes of at most {LONGEST_CODE} characters with {spec.separator!r} between them"
     unit = f" {spec.unit}" if spec.unit else ""
     if spec.bounds is None:
         return f"expected a finite number{unit}"

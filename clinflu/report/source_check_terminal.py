@@ -73,14 +73,15 @@ def _variables(variables: list[dict[str, Any]]) -> Table:
         ("Recorded", "left"),
     )
     for one in variables:
-        told = _category(one) if one["kind"] == "category" else _number(one)
+        told = _number(one) if one["kind"] == "number" else _category(one)
         told = f"{told}; constant" if one["constant"] else told
         table.add_row(_words(one["label"]), share(one["missing_percent"]), _words(told), _words(one["recorded"] or ""))
     return table
 
 
 def _category(one: dict[str, Any]) -> str:
-    levels = "1 level" if one["levels"] == 1 else f"{one['levels']} levels"
+    noun = "level" if one["kind"] == "category" else "code"
+    levels = f"1 {noun}" if one["levels"] == 1 else f"{one['levels']:,} {noun}s"
     return f"{levels}, {one['commonest']} {share(one['commonest_percent'])}" if one["levels"] else "never recorded"
 
 

@@ -71,7 +71,7 @@ def plausible_values(
 
     Of a category, every level that training saw. Of a number, the values that training saw, so that counts stay whole
     and within their range; where they are more, as many of them as asked for, evenly spread from the smallest to the
-    largest by rank. "Not recorded" where training saw that too.
+    largest by rank. "Not recorded" where training saw that too. A set of codes stays as it is.
 
     Parameters
     ----------
@@ -92,6 +92,7 @@ def plausible_values(
     for name in fixed:
         schema.feature(name)
     specs = [one for one in schema.features if one.name in study.design.variables and one.name not in fixed]
+    specs = [one for one in specs if not one.is_codes]
     pairs = [(spec.name, value) for spec in specs for value in _values(study, encoder, spec, numbers)]
     columns = {spec.name: _columns(study, spec.name) for spec in specs}
     variables, values = zip(*pairs, strict=True) if pairs else ((), ())
@@ -125,5 +126,5 @@ def _encoded(study: Study, encoder: Encoder, pairs: list[tuple[str, Any]]) -> Ma
     record = {name: [template[name]] * len(pairs) for name in schema.feature_names}
     for place, (name, value) in enumerate(pairs):
         record[name][place] = value
-    types = {spec.name: "str" if spec.is_category else float for spec in schema.features}
+    types = {spec.name: float if spec.is_number else "str" for spec in schema.features}
     return encoded(encoder, pd.DataFrame(record, dtype=object).astype(types))

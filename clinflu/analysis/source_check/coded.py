@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from clinflu.data.arrays import Flags, Rows, Vector
+from clinflu.data.code_sets import code_sets
 from clinflu.data.cohort import Cohort
 from clinflu.data.schema import FeatureSpec
 from clinflu.data.shown import NOT_RECORDED, shown
@@ -24,7 +25,8 @@ class Coded:
     ----------
     spec : FeatureSpec
     codes : (n,)
-        0 to k - 1: the levels of a category in their own order, the tenths of a number; the last where it is missing.
+        0 to k - 1: the levels of a category in their own order, the tenths of a number, or of how many codes a set
+        holds; the last where it is missing.
     names : tuple of str, (k,)
         As a person sees them; ``"rarer levels"`` for a level of fewer than 11 patients.
     named : (k,)
@@ -76,6 +78,9 @@ def _coded(values: pd.Series, spec: FeatureSpec, patients: Rows) -> Coded:
     if spec.is_category:
         codes, levels = pd.factorize(values, sort=True)
         names = [shown(spec, level) for level in levels]
+    elif spec.is_codes:
+        sizes = pd.Series(code_sets(values, spec).sizes, dtype=float)
+        codes, names = _tenths(sizes.where(sizes > 0), spec)
     else:
         codes, names = _tenths(values, spec)
     codes = np.where(codes < 0, len(names), codes).astype(np.intp)

@@ -18,7 +18,7 @@ def impossible(cohort: Cohort, columns: list[Coded]) -> tuple[Suspicious, ...]:
     """Return the values that cannot be, by variable."""
     found = []
     for column in columns:
-        if not column.spec.is_category:
+        if column.spec.is_number:
             found += _numbers(cohort, column.spec)
     return (*_ages(cohort), *found)
 

@@ -68,7 +68,8 @@ class Leakage:
 def leakage(cohort: Cohort, columns: list[Coded]) -> Leakage:
     """Return how well each variable alone tells the outcome of patients that it has not seen.
 
-    A number enters as its tenths, a category as its levels, and being missing as one more; each is encoded by the
+    A number enters as its tenths, a category as its levels, a set of codes as how many it holds, and being missing as
+    one more; each is encoded by the
     event rate of the training folds, drawn toward the overall rate by ten encounters, so that the direction and the
     shape of the effect need not be known. Five folds by patient.
 

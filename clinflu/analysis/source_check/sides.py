@@ -61,7 +61,7 @@ def sides(cohort: Cohort, contents: Rows) -> Sides:
 
 def _looks_like_an_id(cohort: Cohort, spec: FeatureSpec) -> LooksLikeAnId | None:
     values = cohort.frame[spec.name]
-    if len(values) < FEWEST_ROWS or values.nunique() < DISTINCT_BETWEEN * cohort.patients.nunique():
+    if spec.is_codes or len(values) < FEWEST_ROWS or values.nunique() < DISTINCT_BETWEEN * cohort.patients.nunique():
         return None
     if _numbers_every_row(values, spec):
         return LooksLikeAnId(spec.name, spec.label, "a whole number that is different in every encounter")

@@ -85,7 +85,7 @@ def other_units(cohort: Cohort, columns: list[Coded]) -> tuple[Suspicious, ...]:
     patients = patient_codes(cohort)
     found = []
     for column in columns:
-        if column.spec.is_category:
+        if not column.spec.is_number:
             continue
         numbers = numbers_of(cohort, column.spec)
         found += [

@@ -8,7 +8,9 @@ import numpy as np
 from clinflu.analysis.source_check.coded import RARER, Coded, enough_patients, numbers_of, patient_codes
 from clinflu.data.age import is_age, shown_age
 from clinflu.data.arrays import Flags, Rows, Vector
+from clinflu.data.code_sets import code_sets
 from clinflu.data.cohort import Cohort
+from clinflu.data.shown import shown
 from clinflu.influence.result import PERCENT
 
 LOW, MIDDLE, HIGH = 0.01, 0.5, 0.99
@@ -21,15 +23,15 @@ class Variable:
     Parameters
     ----------
     kind : str
-        ``"number"`` or ``"category"``.
+        ``"number"``, ``"category"`` or ``"codes"``.
     recorded : str, optional
         When and by what it was recorded, where the source says so.
     quantile_01, median, quantile_99 : float or str, optional
         Of a number, in its unit; ``"90+"`` for an age over 89; None where fewer than 11 patients lie at or beyond it.
     levels : int, optional
-        Of a category, as many as occur.
+        Of a category, as many as occur; of a set of codes, as many codes.
     commonest : str, optional
-        Its most common level, ``"rarer levels"`` where fewer than 11 patients have it.
+        Its most common level or code, ``"rarer levels"`` where fewer than 11 patients have it.
     constant : bool
         It has the same value, or none, in every encounter: no model can use it.
     """
@@ -52,7 +54,13 @@ class Variable:
 def variables(cohort: Cohort, columns: list[Coded]) -> tuple[Variable, ...]:
     """Return what is recorded of each variable, in the order of the schema."""
     patients = patient_codes(cohort)
-    return tuple(_category(cohort, one) if one.spec.is_category else _number(cohort, one, patients) for one in columns)
+    return tuple(_variable(cohort, one, patients) for one in columns)
+
+
+def _variable(cohort: Cohort, column: Coded, patients: Rows) -> Variable:
+    if column.spec.is_category:
+        return _category(cohort, column)
+    return _codes(cohort, column, patients) if column.spec.is_codes else _number(cohort, column, patients)
 
 
 def _category(cohort: Cohort, column: Coded) -> Variable:
@@ -66,6 +74,19 @@ def _category(cohort: Cohort, column: Coded) -> Variable:
         commonest=None if top is None else (column.names[top] if column.named[top] else RARER),
         commonest_percent=None if top is None else PERCENT * float(recorded[top] / counts.sum()),
     )
+
+
+def _codes(cohort: Cohort, column: Coded, patients: Rows) -> Variable:
+    recorded = cohort.frame[column.spec.name]
+    sets = code_sets(recorded, column.spec)
+    described = _described(column, constant=recorded.nunique(dropna=False) <= 1)
+    if not sets.codes:
+        return Variable(**described, levels=0)
+    top = int(sets.counts.argmax())
+    held = sets.any_of(np.arange(len(sets.codes)) == top)
+    name = shown(column.spec, sets.codes[top]) if enough_patients(patients, held) else RARER
+    share = PERCENT * float(held.mean())
+    return Variable(**described, levels=len(sets.codes), commonest=name, commonest_percent=share)
 
 
 def _number(cohort: Cohort, column: Coded, patients: Rows) -> Variable:
@@ -99,7 +120,7 @@ def _described(column: Coded, *, constant: bool) -> dict[str, Any]:
         "name": spec.name,
         "label": spec.label,
         "unit": spec.unit,
-        "kind": "category" if spec.is_category else "number",
+        "kind": spec.kind,
         "recorded": spec.recorded,
         "missing_percent": PERCENT * float(missing.mean()),
         "constant": constant,

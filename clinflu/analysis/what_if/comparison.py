@@ -127,7 +127,7 @@ def compare_subgroups(study: Study, margins_after: Vector, names: Iterable[str])
 def _subgroups_of(study: Study, margins_after: Vector, name: str) -> list[dict[str, Any]]:
     spec = study.cohort.schema.feature(name)
     if not spec.is_category:
-        raise DataError(f"{name!r} is numeric, so it makes no subgroups; name a category, or band it first")
+        raise DataError(f"{name!r} is {spec.in_words}, so it makes no subgroups; name a category, or band it first")
     audited = study.split.audited
     levels = study.cohort.frame[name].iloc[audited].astype(object).fillna(MISSING).to_numpy()
     rows = []

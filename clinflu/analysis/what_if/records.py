@@ -73,12 +73,14 @@ def checked_value(encoder: Encoder, spec: FeatureSpec, value: Any) -> str | floa
     Raises
     ------
     DataError
-        It is not of the variable's type, beyond its bounds, or a level that training never saw.
+        It is not of the variable's type, beyond its bounds, or a level or code that training never saw.
     """
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return None
     if spec.is_category:
         return _checked_level(encoder, spec, value)
+    if spec.is_codes:
+        return _checked_codes(encoder, spec, value)
     number = _number(value)
     low, high = spec.bounds or (-math.inf, math.inf)
     if number is None or not abs(number) < LARGEST or not low <= number <= high:
@@ -143,7 +145,7 @@ def unseen_missing(encoder: Encoder, frame: pd.DataFrame) -> set[str]:
     names = [name for name, levels in encoder.unseen(frame).items() if MISSING in levels]
     for spec in encoder.schema.features:
         columns = [column for column in encoder.columns if column.variable == spec.name]
-        never = not spec.is_category and not any(column.level == MISSING for column in columns)
+        never = spec.is_number and not any(column.level == MISSING for column in columns)
         if never and columns and frame[spec.name].isna().any():
             names.append(spec.name)
     return {
@@ -164,15 +166,27 @@ def _checked_level(encoder: Encoder, spec: FeatureSpec, value: Any) -> str:
     return value
 
 
-def _require_seen(encoder: Encoder, frame: pd.DataFrame) -> None:
-    """Raise if a record holds a level that training never saw; a missing value may."""
-    unseen = {name: [one for one in levels if one != MISSING] for name, levels in encoder.unseen(frame).items()}
-    named = [name for name, levels in unseen.items() if levels]
-    if named:
+def _checked_codes(encoder: Encoder, spec: FeatureSpec, value: Any) -> str:
+    if not isinstance(value, str) or encoder.unseen_codes(pd.DataFrame({spec.name: [value]}), spec.name):
         raise DataError(
-            f"the records to be added hold levels of {', '.join(named)} that training never saw, so the frozen encoder "
-            "has no column for them; give levels that training saw, or None for missing"
+            f"a new value of {spec.name!r} must be codes that training saw, with {spec.separator!r} between them, or "
+            "None for no code"
         )
+    return value
+
+
+def _require_seen(encoder: Encoder, frame: pd.DataFrame) -> None:
+    """Raise if a record holds a level or code that training never saw; a missing value may."""
+    unseen = {name: [one for one in levels if one != MISSING] for name, levels in encoder.unseen(frame).items()}
+    for what, named in (
+        ("levels", [name for name in unseen if unseen[name]]),
+        ("codes", [*encoder.unseen_codes(frame)]),
+    ):
+        if named:
+            raise DataError(
+                f"the records to be added hold {what} of {', '.join(named)} that training never saw, so the frozen "
+                f"encoder has no column for them; give {what} that training saw, or None for missing"
+            )
 
 
 def _number(value: Any) -> float | None:
@@ -202,5 +216,5 @@ def _columns(schema: CohortSchema) -> tuple[str, ...]:
 
 
 def _typed(frame: pd.DataFrame, schema: CohortSchema) -> pd.DataFrame:
-    types = {spec.name: "str" if spec.is_category else float for spec in schema.features}
+    types = {spec.name: float if spec.is_number else "str" for spec in schema.features}
     return frame.astype(types)

@@ -150,13 +150,14 @@ class WhatIf(TreePanel):
                 for level in dict.fromkeys(shown(spec, one) for one in levels if one != MISSING)
             ]
             return [*made, node("select", choices, act="value", aria_label=f"New value of {spec.label}")]
-        unit = f", {spec.unit}" if spec.unit else ""
+        what = f"codes with {spec.separator} between them" if spec.is_codes else spec.unit
+        unit = f", {what}" if what else ""
         box = node(
             "input",
             type="text",
             value=screen.value,
             act="value",
-            maxlength="40",
+            maxlength="2000" if spec.is_codes else "40",
             placeholder=f"new value{unit}",
             aria_label=f"New value of {spec.label}{unit}",
         )

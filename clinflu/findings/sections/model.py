@@ -14,6 +14,10 @@ PREPARED = (
     "Categories enter as one column a level, numbers standardised by the training encounters; a missing value is a "
     "level of its own, or the training mean."
 )
+OF_CODES = (
+    "A set of codes enters as one column for each code that at least {} training encounters hold, and one for all "
+    "others: {}."
+)
 GIVEN = "The columns are those of the model as it was given, prepared by itself."
 NOTE = (
     "Odds ratios per unit or against the reference level, 95 % intervals by infinitesimal jackknife over patients or "
@@ -41,6 +45,7 @@ def section(material: Material) -> Section:
         f"It alerts from a predicted risk of {100 * material.threshold:.1f} %"
         + (", the 90th percentile of the training risks." if material.options.threshold is None else "."),
         *filter(None, [_by_log(material)]),
+        *_of_codes(material),
         *study.notes,
         *study.warnings,
         *study.trust.reasons,
@@ -56,6 +61,13 @@ def _by_log(material: Material) -> str:
     if not counts or material.study.is_adopted:
         return ""
     return f"These counts enter as log(1 + count): {'; '.join(counts)}."
+
+
+def _of_codes(material: Material) -> list[str]:
+    """Say how sets of codes enter."""
+    if material.study.is_adopted:
+        return []
+    return [OF_CODES.format(spec.fewest, spec.label) for spec in material.study.cohort.schema.code_sets]
 
 
 def _coefficients(material: Material) -> Table:
