@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.asking import in_words, levels_there
-from clinflu.data.design import MISSING
+from clinflu.data.levels import level_codes
 from clinflu.errors import DataError
 from clinflu.influence.functional import (
     CalibrationIntercept,
@@ -94,22 +93,21 @@ def _members(study: Study, group: Group | str) -> Rows:
         raise DataError('a group is a variable and one of its levels, such as ("gender", "Female")')
     variable, level = group
     audited = study.split.audited
-    levels = levels_of(study, variable, audited)
-    members: Rows = audited[levels == str(level)]
-    if not len(members):
+    codes, levels = levels_of(study, variable, audited)
+    if str(level) not in levels:
+        every = np.array(levels, dtype=object)[codes]
         raise DataError(
-            f"no audited encounter has that level of {variable!r}{levels_there(str(level), levels)}; "
+            f"no audited encounter has that level of {variable!r}{levels_there(str(level), every)}; "
             "give a level as the cohort records it"
         )
+    members: Rows = audited[codes == levels.index(str(level))]
     return members
 
 
-def levels_of(study: Study, variable: str, rows: Rows) -> "np.ndarray":
-    """Return the level of each row as text, a missing one as a level of its own."""
+def levels_of(study: Study, variable: str, rows: Rows) -> tuple[Rows, tuple[str, ...]]:
+    """Return the code of the level of each row, and the level of each code as text, a missing one as one of them."""
     if not isinstance(variable, str):
         raise DataError(f"name a recorded category, as text, not {in_words(variable)}")
     if not (spec := study.cohort.schema.feature(variable)).is_category:
         raise DataError(f"{variable!r} is {spec.in_words}; name a category, or band it first")
-    codes, levels = pd.factorize(study.cohort.frame[variable].iloc[rows])
-    found: np.ndarray = np.array([*map(str, levels), MISSING], dtype=object)[codes]
-    return found
+    return level_codes(study.cohort.frame[variable].iloc[rows])

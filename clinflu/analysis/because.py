@@ -136,7 +136,7 @@ def _pairs(study: Study, found: GroupDecomposition) -> tuple[Pair, ...]:
     """Return every cell, largest first."""
     cells, names = found.newton.to_numpy(), [str(name) for name in found.newton.index]
     total = found.margin_change_newton
-    here, there = (study.cohort.frame.loc[one] for one in (found.encounter_id, found.encounters[0]))
+    here, there = (study.cohort.frame.iloc[study.row(one)] for one in (found.encounter_id, found.encounters[0]))
     audited, past = ([_recorded(study, record, name) for name in names] for record in (here, there))
     labels = [_label(study, name) for name in names]
     order = np.argsort(-np.abs(cells), axis=None, kind="stable")

@@ -7,7 +7,11 @@ import pandas as pd
 
 from clinflu.data import Encoder
 from clinflu.data.arrays import Vector
+from clinflu.data.backends import Compact, Dense, Sparse
+from clinflu.data.matrix import AnyMatrix, DesignMatrix
+from clinflu.model.base import FittedModel
 from clinflu.model.logistic import risk
+from clinflu.model.passes import fit_in_passes
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
@@ -53,7 +57,7 @@ def discrimination(study: Study, folds: int = FOLDS, progress: Progress = silent
     splitter = GroupKFold(n_splits=folds, shuffle=True, random_state=study.seed)
     rows = study.split.audited
     patients, _ = pd.factorize(study.design.patient_ids, sort=True)
-    splits = splitter.split(study.design.x, study.design.y, patients)
+    splits = splitter.split(patients, study.design.y, patients)
     values = []
     for train, test in splits:
         values.append(roc_auc_score(study.design.y[test], _risks_after(study, train, test)))
@@ -65,12 +69,27 @@ def discrimination(study: Study, folds: int = FOLDS, progress: Progress = silent
 
 def _risks_after(study: Study, train: np.ndarray, test: np.ndarray) -> Vector:
     """Fit on some rows and return the risks of others; an adopted model keeps its own columns."""
-    family, y, weights = study.model.of_margin, study.design.y[train], study.design.weights[train]
     if study.encoder is None:
         x, x_test, penalty = study.design.x[train], study.design.x[test], study.model.penalty
     else:
         frame = study.cohort.frame
         encoder = Encoder.learn(frame.iloc[train], study.cohort.schema)
-        x, x_test = encoder.encode(frame.iloc[train]), encoder.encode(frame.iloc[test])
-        penalty = family.penalties(x.shape[1], study.penalty, has_intercept=True)
-    return risk(study.model.as_log_odds(family.margin(family.fit(x, y, weights, penalty).theta, x_test)))
+        x, x_test = (_encoded(study, encoder, frame.iloc[rows]) for rows in (train, test))
+        penalty = study.model.of_margin.penalties(x.shape[1], study.penalty, has_intercept=True)
+    fitted = _fitted(study, x, train, penalty)
+    return risk(study.model.as_log_odds(fitted.margin(x_test)))
+
+
+def _encoded(study: Study, encoder: Encoder, frame: pd.DataFrame) -> AnyMatrix:
+    """Return rows by the columns of a fold, dense only where those of the study are."""
+    x = study.design.x
+    if not isinstance(x, DesignMatrix):
+        return Dense().encode(encoder, frame)
+    return (Compact() if x.in_blocks else Sparse()).encode(encoder, frame)
+
+
+def _fitted(study: Study, x: AnyMatrix, rows: np.ndarray, penalty: Vector) -> FittedModel:
+    y, weights = study.design.y[rows], study.design.weights[rows]
+    if isinstance(x, DesignMatrix):
+        return fit_in_passes(x, y, weights, penalty)
+    return study.model.of_margin.fit(x, y, weights, penalty)

@@ -171,17 +171,16 @@ class Drivers:
             a level, which :meth:`subgroups` refits; ``share_of_encounters``; ``share_of_influence``: the level's share
             of the absolute first-order changes. Shares are of 1.
         """
-        levels = levels_of(self.study, variable, self.study.split.train)
-        frame = pd.DataFrame({"level": levels, "change": self.first_order, "size": np.abs(self.first_order)})
-        grouped = frame.groupby("level", sort=True)
-        total = float(np.abs(self.first_order).sum())
+        codes, levels = levels_of(self.study, variable, self.study.split.train)
+        sizes, total = np.bincount(codes), float(np.abs(self.first_order).sum())
         table = pd.DataFrame(
             {
-                "training_encounters": grouped.size(),
-                "change_first_order": grouped["change"].sum(),
-                "share_of_encounters": grouped.size() / len(frame),
-                "share_of_influence": grouped["size"].sum() / total if total else np.nan,
-            }
+                "training_encounters": sizes,
+                "change_first_order": np.bincount(codes, weights=self.first_order),
+                "share_of_encounters": sizes / len(codes),
+                "share_of_influence": np.bincount(codes, weights=np.abs(self.first_order)) / total if total else np.nan,
+            },
+            index=pd.Index(levels, name="level"),
         )
         return table.sort_values("share_of_influence", ascending=False, kind="stable")
 

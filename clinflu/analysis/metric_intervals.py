@@ -7,10 +7,11 @@ import pandas as pd
 from scipy.special import expit, logit, ndtri
 
 from clinflu.analysis.coefficients import odds_ratio_frame
-from clinflu.analysis.linearised import METRICS, Audited, Metric
+from clinflu.analysis.encoded import gradients
+from clinflu.analysis.linearised import METRICS, Audited, Linearised, Metric
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.data.design import MISSING
+from clinflu.data.levels import level_codes
 from clinflu.data.matrix import DesignMatrix
 from clinflu.errors import DataError
 from clinflu.influence.interval import Sampling, jackknife_variance
@@ -160,7 +161,7 @@ def subgroup_metrics(
             "variable": variable,
             "level_name": name,
             "encounters": len(rows),
-            "patients": study.design.patient_ids[rows].nunique(),
+            "patients": len(np.unique(study.patient_codes[rows])),
             "events": int(study.design.y[rows].sum()),
         }
         found += [described | asdict(one) for one in _intervals(study, sampling, rows, limit, level)]
@@ -176,9 +177,8 @@ def _subgroups(study: Study, variables: tuple[str, ...]) -> list[tuple[str, str,
             raise DataError(f"the schema has no variable {variable!r}; give one of its recorded variables")
         if study.cohort.schema.feature(variable).is_codes:
             raise DataError(f"{variable!r} is a set of codes, which makes no subgroups; name a category")
-        values = study.cohort.frame[variable].iloc[rows].astype(object)
-        codes, names = pd.factorize(values.where(values.notna(), MISSING).astype(str), sort=True)
-        groups += [(variable, str(name), rows[codes == code]) for code, name in enumerate(names)]
+        codes, names = level_codes(study.cohort.frame[variable].iloc[rows])
+        groups += [(variable, name, rows[codes == code]) for code, name in enumerate(names)]
     return groups
 
 
@@ -190,30 +190,42 @@ def _intervals(
     patients = study.patients_of(rows)
     at = Audited(study.margins[rows], study.design.y[rows], patients, threshold)
     taught = bool(np.isin(rows, study.split.train).any())
+    found = {name: _linearised(name, at, level, taught=taught) for name in METRICS}
+    known = {name: linear for name, (shell, linear) in found.items() if linear is not None and not shell.withheld}
+    errors = _training_errors(study, sampling, rows, known)
     return tuple(
-        _interval(name, at, study.model.directions(study.design.x[rows]), sampling, level, taught=taught)
-        for name in METRICS
+        _interval(shell, known[name], at, errors[name]) if name in known else shell
+        for name, (shell, _) in found.items()
     )
 
 
-def _interval(name: str, at: Audited, x: Matrix, sampling: Sampling, level: float, *, taught: bool) -> MetricInterval:
-    """Return one metric; without its interval where that would mean nothing."""
+def _linearised(name: str, at: Audited, level: float, *, taught: bool) -> tuple[MetricInterval, Linearised | None]:
+    """Return one metric without its interval, and what that comes from; the reason where there is to be none."""
     metric = METRICS[name]
     shell = MetricInterval(name, metric.label, level)
-    reason = _no_value(metric, at)
-    if reason:
-        return replace(shell, withheld=reason)
+    if reason := _no_value(metric, at):
+        return replace(shell, withheld=reason), None
     linear = metric.linearise(at)
-    reason = _no_interval(metric, at, linear.value, taught=taught)
-    if reason:
-        return replace(shell, value=linear.value, withheld=reason)
-    training = float(sampling.standard_errors((linear.slope @ x)[None, :])[0])
+    return replace(shell, value=linear.value, withheld=_no_interval(metric, at, linear.value, taught=taught)), linear
+
+
+def _training_errors(study: Study, sampling: Sampling, rows: Rows, known: dict[str, Linearised]) -> dict[str, float]:
+    """Return the standard error of each metric over other training patients, from one pass over the rows."""
+    if not known:
+        return {}
+    slopes = np.array([one.slope for one in known.values()])
+    errors = sampling.standard_errors(gradients(study.model, study.design.x[rows], slopes))
+    return dict(zip(known, map(float, errors), strict=True))
+
+
+def _interval(shell: MetricInterval, linear: Linearised, at: Audited, training: float) -> MetricInterval:
+    """Return a metric with its interval; without where that would mean nothing."""
     if np.isnan(training):
-        return replace(shell, value=linear.value, withheld="all of these encounters have the same risk")
+        return replace(shell, withheld="all of these encounters have the same risk")
     audited = float(np.sqrt(jackknife_variance(linear.per_encounter, at.patients)))
     total = float(np.hypot(training, audited))
-    low, high = bounds(metric.scale, linear.value, _reach(level) * total)
-    return MetricInterval(name, metric.label, level, linear.value, training, audited, total, low, high)
+    low, high = bounds(METRICS[shell.metric].scale, linear.value, _reach(shell.level) * total)
+    return replace(shell, se_training=training, se_audited=audited, se_total=total, low=low, high=high)
 
 
 def _no_value(metric: Metric, at: Audited) -> str:

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import solve_triangular
 from scipy.special import ndtri
 
+from clinflu.analysis.encoded import leverages
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.data.design import MISSING
 from clinflu.data.matrix import DesignMatrix
+from clinflu.errors import TooLargeError
 from clinflu.influence.interval import (
     Sampling,
     concentration,
@@ -18,13 +19,13 @@ from clinflu.influence.interval import (
 )
 from clinflu.influence.removal import one_step, removal_effect
 from clinflu.influence.result import PERCENT
-from clinflu.influence.training import TrainingRows
 from clinflu.model.logistic import BLOCK_ROWS, risk_at
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
 COMPARED = 2_000
 COMPARED_IN_PASSES = 200
+MOST_EFFECTS = 2e10  # of training on audited encounters, where a table is worked with in passes: minutes
 PERCENTILE = 95.0
 REACH = float(ndtri(0.975))
 FEW = "it rests in effect on about {:,.0f} past patients, where most rest on {:,.0f} or more"
@@ -167,7 +168,8 @@ def support_table(
 ) -> pd.DataFrame:
     """Return how well the training patients support each of many predictions.
 
-    Streams in blocks; the table of (audited x training) effects is never there.
+    Streams in blocks; the table of (audited x training) effects is never there. Each of them is worked out, though: of
+    a table of many millions of rows a sample of the audited encounters must do.
 
     Parameters
     ----------
@@ -186,13 +188,16 @@ def support_table(
 
     Raises
     ------
+    TooLargeError
+        They are too many for so large a table.
     TrustError
         The fit is such that influence means nothing.
     """
     study.require_trust()
-    limits = support_cuts(study) if cuts is None else cuts
     chosen = study.split.audited if rows is None else np.asarray(rows)
-    measured = _measure(study, study.design.x[chosen], progress)
+    _require_few(study, len(chosen))
+    limits = support_cuts(study) if cuts is None else cuts
+    measured = _measured_in_blocks(study, chosen, progress)
     flags = pd.DataFrame(
         {
             "few": measured.concentration < limits.concentration,
@@ -219,22 +224,33 @@ class _Measured:
     width: Vector
 
 
+def _require_few(study: Study, audited: int) -> None:
+    """Raise where the effects of all training encounters on so many would take hours."""
+    effects = float(audited) * len(study.split.train)
+    if isinstance(study.design.x, DesignMatrix) and effects > MOST_EFFECTS:
+        raise TooLargeError(
+            f"the support of {audited:,} predictions is {effects:,.0f} effects of training encounters, which takes "
+            f"hours; give rows= of at most {MOST_EFFECTS / len(study.split.train):,.0f} of them, drawn at random"
+        )
+
+
+def _measured_in_blocks(study: Study, rows: Rows, progress: Progress) -> _Measured:
+    """Return the three measures of rows of the cohort; where the table is worked with in passes, few rows at once."""
+    if not isinstance(study.design.x, DesignMatrix):
+        return _measure(study, study.design.x[rows], progress)
+    parts = []
+    for start in range(0, len(rows), BLOCK_ROWS):
+        progress(start, len(rows))
+        parts.append(_measure(study, study.design.rows(rows[start : start + BLOCK_ROWS])))
+    progress(len(rows), len(rows))
+    values = ([getattr(one, name) for one in parts] for name in _Measured.__dataclass_fields__)
+    return _Measured(*(np.concatenate([np.empty(0), *one]) for one in values))
+
+
 def _measure(study: Study, x: Matrix, progress: Progress = silent) -> _Measured:
     """Return the three measures of each row (t, p)."""
-    directions = study.model.directions(x)
-    width = 2.0 * REACH * Sampling.of(study.train).standard_errors(directions)
-    return _Measured(concentrations(study.train, x, progress), _leverage(study.train, directions), width)
-
-
-def _leverage(train: TrainingRows, x: Matrix) -> Vector:
-    """Return x' H^-1 x of each direction, (t,), in blocks."""
-    lower, _ = train.model.cholesky
-    found = np.empty(len(x))
-    for start in range(0, len(x), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        half = solve_triangular(lower, x[block].T, lower=True, check_finite=False)
-        found[block] = np.einsum("pt,pt->t", half, half)
-    return found
+    width = 2.0 * REACH * Sampling.of(study.train).standard_errors(study.model.directions(x))
+    return _Measured(concentrations(study.train, x, progress), leverages(study.model, x), width)
 
 
 def _unseen(study: Study, rows: Rows) -> dict[str, Flags]:
@@ -243,9 +259,9 @@ def _unseen(study: Study, rows: Rows) -> dict[str, Flags]:
         return {}
     found = {}
     for name in study.unseen:
-        values = study.cohort.frame[name].iloc[rows].astype(object)
-        known = values.where(values.notna(), MISSING).isin(study.encoder.levels(name))
-        found[name] = ~known.to_numpy()
+        codes, levels = pd.factorize(study.cohort.frame[name].iloc[rows])
+        seen = set(study.encoder.levels(name))
+        found[name] = np.array([level not in seen for level in (*levels, MISSING)])[codes]  # code -1, missing
     return found
 
 

@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 from clinflu.analysis.mistakes import RIGHT, check_threshold, kinds
 from clinflu.analysis.support import Cuts, support_cuts, support_table
-from clinflu.data.arrays import Flags
+from clinflu.data.arrays import Flags, Rows
 from clinflu.model.logistic import row_loss
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
@@ -110,6 +110,8 @@ def support_calibration(
     cuts: Cuts | None = None,
     table: pd.DataFrame | None = None,
     progress: Progress = silent,
+    *,
+    rows: Rows | None = None,
 ) -> SupportCalibration:
     """Compare the predictions that carry the low-support warning with the rest, among the audited encounters.
 
@@ -123,27 +125,31 @@ def support_calibration(
     table : DataFrame, optional
         Of :func:`clinflu.analysis.support.support_table` with these cuts, where it is known already.
     progress : Progress
+    rows : (t,), optional
+        Row numbers of the audited encounters that are compared; by default all of them.
 
     Raises
     ------
     DataError
         The threshold is no risk.
+    TooLargeError
+        They are too many for so large a table.
     TrustError
         The fit is such that influence means nothing.
     """
     limit = study.threshold if threshold is None else check_threshold(threshold)
     limits = support_cuts(study) if cuts is None else cuts
-    rows = study.split.audited
-    found = support_table(study, rows, limits, progress) if table is None else table
+    chosen = study.split.audited if rows is None else np.asarray(rows)
+    found = support_table(study, chosen, limits, progress) if table is None else table
     low = found["low"].to_numpy()
-    wrong = kinds(study.risks[rows], study.design.y[rows], limit) != RIGHT
+    wrong = kinds(study.risks[chosen], study.design.y[chosen], limit) != RIGHT
     return SupportCalibration(
         limit,
         limits,
         contrast("wrong at the alert threshold", wrong, low),
-        _quality(study, low),
-        _quality(study, ~low),
-        tuple(contrast(name, affected, low) for name, affected in _affected(study).items()),
+        _quality(study, chosen[low]),
+        _quality(study, chosen[~low]),
+        tuple(contrast(name, affected, low) for name, affected in _affected(study, chosen).items()),
     )
 
 
@@ -169,17 +175,16 @@ def contrast(what: str, happened: Flags, warned: Flags) -> Contrast:
     return Contrast(what, first, second, ratio, ratio / factor, ratio * factor)
 
 
-def _affected(study: Study) -> dict[str, Flags]:
-    """Return, by cause, which audited encounters it distorts, those that it altered among them."""
+def _affected(study: Study, rows: Rows) -> dict[str, Flags]:
+    """Return, by cause, which of these encounters it distorts, those that it altered among them."""
     if not study.cohort.planted:
         return {}
-    ids, frame = study.design.encounter_ids[study.split.audited], study.cohort.frame
+    ids, frame = study.design.encounter_ids[rows], study.cohort.frame
     by_cause = {one.name: np.asarray(ids.isin(one.affected(frame).index)) for one in study.cohort.planted}
     return {ANY: np.any(list(by_cause.values()), axis=0), **by_cause}
 
 
-def _quality(study: Study, chosen: Flags) -> Quality:
-    rows = study.split.audited[chosen]
+def _quality(study: Study, rows: Rows) -> Quality:
     if not len(rows):
         return Quality(0, 0, 0, np.nan, np.nan, np.nan, np.nan)
     y, risk = study.design.y[rows], study.risks[rows]

@@ -141,10 +141,20 @@ def test_blocks_of_the_density_change_nothing(monkeypatch):
     rng = np.random.default_rng(0)
     points, sample = rng.normal(size=50), rng.normal(size=70)
     whole = linearised.density(points, sample, 0.3)
-    monkeypatch.setattr(linearised, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(linearised, "PAIRS_AT_ONCE", 7 * 70)
     np.testing.assert_allclose(linearised.density(points, sample, 0.3), whole, rtol=1e-12)
     expected = norm.pdf(points[:, None], sample, 0.3).mean(axis=1)
     np.testing.assert_allclose(whole, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("width", [0.03, 0.2, 5.0])
+def test_the_density_of_many_points_is_interpolated_to_rounding(width):
+    rng = np.random.default_rng(0)
+    points = np.append(1.5 * rng.standard_t(3, size=6000), [-40.0, 60.0])
+    sample = rng.normal(size=300)
+    expected = norm.pdf(points[:, None], sample, width).mean(axis=1)
+    found = linearised.density(points, sample, width)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-13 / width)
 
 
 def with_a_patient_each(study, rows):

@@ -1,11 +1,9 @@
 """The whole product says the same whatever holds the design matrix."""
 
-import dataclasses
-
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from contracts.same import alike, outcome
 
 from clinflu import Audit, Edit, Relabel, Remove
 from clinflu.analysis import ANALYSES
@@ -21,8 +19,6 @@ from data_loaders import load
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 HELD = [pytest.param(name, marks=CUDA) if name == "gpu" else name for name in BACKENDS if name != "dense"]
 IN_PARTS = {"streamed": Streamed(part_rows=300), "dask": OnDask(part_rows=500)}  # else so few rows would be one part
-APART = {"train", "study", "notes", "passes", "iterations"}
-COMPARED = (pd.DataFrame, np.ndarray, np.generic, str, int, float, type(None))
 DRAWN = {"support", "support_calibration"}  # their cuts come from fewer encounters where a pass is what costs
 
 
@@ -131,39 +127,3 @@ def test_on_the_uci_table_theta_and_influences_agree_to_1e_9(name, uci_study):
         encounter = str(uci_study.design.encounter_ids[row])
         ours, truth = (influence_on(one, encounter).margin_change for one in (study, uci_study))
         assert np.abs(ours - truth).max() <= 1e-9 * np.abs(truth).max()
-
-
-def outcome(call):
-    try:
-        return call()
-    except ClinfluError as error:
-        return error
-
-
-def alike(ours, truth):
-    """Assert that two results agree to 1e-7 of their size, wherever they hold numbers."""
-    first, second = dict(leaves(ours)), dict(leaves(truth))
-    assert first.keys() == second.keys()
-    for path, value in first.items():
-        if isinstance(value, pd.DataFrame):
-            pd.testing.assert_frame_equal(value, second[path], rtol=1e-7, atol=1e-9)
-        elif isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f":
-            np.testing.assert_allclose(value, second[path], rtol=1e-7, atol=1e-9, err_msg=path)
-        else:
-            assert np.all(value == second[path]), path
-
-
-def leaves(value, path="."):
-    """Give the path and value of everything in a result that is no container, but of the study that it is about."""
-    if isinstance(value, dict):
-        parts = value.items()
-    elif isinstance(value, tuple | list):
-        parts = enumerate(value)
-    elif dataclasses.is_dataclass(value):
-        parts = ((one.name, getattr(value, one.name)) for one in dataclasses.fields(value) if one.name not in APART)
-    else:
-        value = value.to_frame() if isinstance(value, pd.Series) else value
-        yield path, value if isinstance(value, COMPARED) else type(value)
-        return
-    for name, part in parts:
-        yield from leaves(part, f"{path}{name}.")

@@ -23,6 +23,7 @@ from clinflu.data import FeatureSpec, Provenance, build_cohort
 from clinflu.data.code_sets import OTHER
 from clinflu.errors import ClinfluError, DataError
 from clinflu.findings.material import Options
+from clinflu.influence.interval import Sampling, concentrations
 from clinflu.report import subgroup_report, trace_page
 from clinflu.report.source_check_page import source_check_page
 from clinflu.report.source_check_terminal import source_check_view
@@ -262,3 +263,12 @@ def test_a_coefficient_of_the_hospital_names_a_code(coded_cohort):
     for name, said in (("diagnoses", "diagnoses=code"), ("diagnoses=K2l", "no encounter holds the code")):
         with pytest.raises(DataError, match=said):
             _column(coded_cohort, name)
+
+
+def test_what_is_summed_over_patients_is_the_same_where_rows_are_sparse(audit):
+    sparse = Audit.fit(audit.cohort, backend="sparse").study
+    ours, truth = (Sampling.of(one.train) for one in (sparse, audit.study))
+    np.testing.assert_allclose(ours.jackknife, truth.jackknife, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(ours.model, truth.model, rtol=1e-9, atol=1e-12)
+    x = audit.study.design.x[audit.study.split.audited[:50]]
+    np.testing.assert_allclose(concentrations(sparse.train, x), concentrations(audit.study.train, x), rtol=1e-9)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clinflu.analysis.groupings import Grouping
-from clinflu.data.arrays import Rows, Vector
+from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.model.logistic import row_loss
 from clinflu.study import Study
 
@@ -36,13 +35,13 @@ class Items:
     conditions : tuple of Condition
     variable : (m,) int
         Of which grouping each condition is.
-    holds : (n, m) float32
-        Whether it holds of each encounter, 0 or 1.
+    holds : (n, m) bool
+        Whether it holds of each encounter.
     """
 
     conditions: tuple[Condition, ...]
     variable: Rows
-    holds: NDArray[np.float32]
+    holds: Flags
 
     @classmethod
     def of(cls, groupings: tuple[Grouping, ...], rows: Rows, least: int) -> "Items":
@@ -54,8 +53,8 @@ class Items:
             for code in np.flatnonzero((counts >= least) & (counts < len(rows))):
                 conditions.append(Condition(one.key, one.label, one.levels[code]))
                 variable.append(place)
-                columns.append((codes == code).astype(np.float32))
-        holds = np.column_stack(columns) if columns else np.empty((len(rows), 0), dtype=np.float32)
+                columns.append(codes == code)
+        holds = np.column_stack(columns) if columns else np.empty((len(rows), 0), dtype=bool)
         return cls(tuple(conditions), np.array(variable, dtype=np.intp), holds)
 
 

@@ -85,7 +85,7 @@ def apart(candidates: Candidates, choice: Choice) -> Listed:
         if score <= max(0.0, candidates.floor) or len(picked) == choice.shown:
             break
         inside = np.asarray(choice.items.holds[:, list(members)].all(axis=1))
-        if len(np.unique(choice.patients[inside])) < choice.min_patients:
+        if np.count_nonzero(np.bincount(choice.patients[inside])) < choice.min_patients:
             continue
         if is_version(inside, worse[: len(picked)], sizes[: len(picked)]):
             set_aside += 1

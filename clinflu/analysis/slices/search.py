@@ -1,16 +1,16 @@
 """Every conjunction of one to three conditions with enough encounters, and the worst of them: exact, not sampled."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clinflu.analysis.slices.items import Items
-from clinflu.data.arrays import Flags, Rows, Vector
+from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.progress import Progress, silent
 
 BLOCK_PAIRS = 256
+BLOCK_ROWS = 2**16  # encounters at once
 KEPT = 4000
 RAISED = 1.1  # what a further condition must raise the score by
 
@@ -104,20 +104,23 @@ class _Search:
         self.positive = np.maximum(self.above, 0.0)
         self.worst: Vector = np.empty(0)
         self.measured = self.by_bound = self.by_support = 0
-        self.columns = items.holds * self.above[:, None]
+        self.blocks = [slice(at, at + BLOCK_ROWS) for at in range(0, len(error), BLOCK_ROWS)]
         self.different = items.variable[:, None] != items.variable[None, :]
 
     def singles(self) -> Candidates:
         holds = self.items.holds
         self.size = holds.sum(axis=0, dtype=np.float64)
-        self.score = self._score(holds.T.astype(np.float64) @ self.above, self.size)
+        self.score = self._score(
+            _summed(holds[rows].T.astype(float) @ self.above[rows] for rows in self.blocks), self.size
+        )
         self.measured += len(self.size)
         return self._kept(np.arange(len(self.size))[:, None], self.size, self.score)
 
     def pairs(self) -> Candidates:
-        holds = self.items.holds
-        size, excess = self._within(holds)
-        positive = holds.astype(np.float64).T @ (holds * self.positive[:, None])
+        every = np.arange(len(self.items.conditions))
+        size, excess = self._within((every,))
+        parts = ((self.items.holds[rows].astype(float), self.positive[rows, None]) for rows in self.blocks)
+        positive = _summed(holds.T @ (holds * weight) for holds, weight in parts)
         self.pair_size, self.pair_score = size, np.where(size > 0, self._score(excess, size), -np.inf)
         self.pair_bound = self._bound(positive, size)
         first, second = np.nonzero(np.triu(self.different, 1))
@@ -154,7 +157,7 @@ class _Search:
             return Candidates(np.empty((0, 3), dtype=np.intp), np.empty(0), np.empty(0))
         since = int(second[live].min()) + 1
         first, second, possible = first[live], second[live], possible[live, since:]
-        size, excess = self._within(self.items.holds[:, first] * self.items.holds[:, second], since)
+        size, excess = self._within((first, second), since)
         enough = possible & (size >= self.limits.least)
         self.by_support += int((possible & ~enough).sum())
         self.measured += int(enough.sum())
@@ -181,10 +184,24 @@ class _Search:
         self.by_bound += int((supported & ~reachable).sum())
         return np.asarray(reachable)
 
-    def _within(self, holds: NDArray[np.float32], since: int = 0) -> tuple[Vector, Vector]:
-        """Return sizes and sums above the mean, of each slice with each condition from ``since`` on."""
-        size = np.asarray(holds.T @ self.items.holds[:, since:], dtype=np.float64)
-        return size, np.asarray(holds.astype(np.float64).T @ self.columns[:, since:])
+    def _within(self, members: tuple[Rows, ...], since: int = 0) -> tuple[Matrix, Matrix]:
+        """Return sizes and sums above the mean, of each slice with each condition from ``since`` on.
+
+        Parameters
+        ----------
+        members : tuple of (k,) int
+            Conditions of the slices, one of each in each array.
+        since : int
+        """
+        parts = [self._within_rows(rows, members, since) for rows in self.blocks]
+        return _summed(size for size, _ in parts), _summed(excess for _, excess in parts)
+
+    def _within_rows(self, rows: slice, members: tuple[Rows, ...], since: int) -> tuple[Matrix, Matrix]:
+        """Return the same of some of the encounters."""
+        every = self.items.holds[rows]
+        held = np.logical_and.reduce([every[:, one] for one in members])
+        size = np.asarray(held.T.astype(np.float32) @ every[:, since:].astype(np.float32), dtype=np.float64)
+        return size, np.asarray(held.T.astype(float) @ (every[:, since:] * self.above[rows, None]))
 
     def _score(self, excess: Vector, size: Vector) -> Vector:
         return np.asarray(excess / (size + self.limits.prior))
@@ -201,6 +218,14 @@ class _Search:
     def _kept(self, members: Rows, sizes: Vector, scores: Vector) -> Candidates:
         self.worst = np.sort(np.concatenate([self.worst, scores]))[-self.kept :]
         return _best(Candidates(members, sizes, scores), self.kept)
+
+
+def _summed(parts: Iterable[Matrix]) -> Matrix:
+    """Return the sum of arrays of the same shape; of one, itself."""
+    total, *others = parts
+    for part in others:
+        total = total + part
+    return total
 
 
 def _best(candidates: Candidates, most: int) -> Candidates:

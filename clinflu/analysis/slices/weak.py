@@ -238,7 +238,7 @@ def _side(study: Study, rows: Rows, inside: Flags, criterion: Criterion) -> Side
     value = loss if criterion == "loss" else beyond
     return Side(
         encounters=len(mine),
-        patients=int(study.design.patient_ids[mine].nunique()),
+        patients=len(np.unique(study.patient_codes[mine])),
         events=int(study.design.y[mine].sum()),
         mean_risk=_mean(study.risks[mine]),
         excess=_mean(value[inside]) - _mean(value[~inside]),

@@ -70,34 +70,39 @@ class Members:
     inside: Flags
 
     @cached_property
+    def count(self) -> int:
+        """How many encounters, m."""
+        return int(np.count_nonzero(self.inside))
+
+    @property
     def places(self) -> Rows:
-        """Positions among the judged encounters."""
+        """Positions among the judged encounters, (m,)."""
         return np.flatnonzero(self.inside)
 
-    @cached_property
+    @property
     def y(self) -> Vector:
         """Outcomes, (m,)."""
-        return self.judged.y[self.places]
+        return self.judged.y[self.inside]
 
-    @cached_property
+    @property
     def margin(self) -> Vector:
         """Predicted log-odds, (m,)."""
-        return self.judged.margin[self.places]
+        return self.judged.margin[self.inside]
 
     @cached_property
     def patients(self) -> int:
         """How many patients."""
-        return len(np.unique(self.judged.patients[self.places]))
+        return int(np.count_nonzero(np.bincount(self.judged.patients[self.inside])))
 
     @property
     def one_row_a_patient(self) -> bool:
         """Whether no patient is there twice."""
-        return self.patients == len(self.places)
+        return self.patients == self.count
 
     @cached_property
     def sums(self) -> dict[str, float]:
         """The sums over the encounters, each once."""
-        totals = dict(zip(PLAIN, self.judged.plain[self.places].sum(axis=0), strict=True))
+        totals = dict(zip(PLAIN, self.judged.plain[self.inside].sum(axis=0), strict=True))
         found = {name: float(value) for name, value in totals.items()}
         arrays = with_counts({name: np.array(value) for name, value in found.items()}, self.judged.threshold)
         return {name: float(value) for name, value in arrays.items()}
@@ -106,10 +111,10 @@ class Members:
     def fits(self) -> tuple[float, float, float]:
         """Calibration-in-the-large, then intercept and slope together; NaN where they have no finite value."""
         if not self.lacks("both"):
-            return (calibration_intercept(self.y, self.margin, np.ones(len(self.y))), *_recalibration(self))
+            return (calibration_intercept(self.y, self.margin, np.ones(self.count)), *_recalibration(self))
         return (np.nan, np.nan, np.nan)
 
-    @cached_property
+    @property
     def calibration(self) -> Matrix:
         """What each encounter adds to the calibration sums at :attr:`fits`, (m, 7)."""
         alone, a, b = np.nan_to_num(self.fits)  # a step from NaN is NaN, whatever these are
@@ -118,22 +123,23 @@ class Members:
     @cached_property
     def auroc(self) -> float:
         """Share of (event, no event) pairs in order; NaN without both."""
-        return auroc(self.y, self.margin) if len(self.y) else np.nan
+        return auroc(self.y, self.margin) if self.count else np.nan
 
     def patients_for(self, rests_on: Need) -> int:
         """Return on how many patients a figure rests, 2 at the least: those with an event, say; of two the fewer."""
+        if rests_on == "both":
+            return min(self._patients_with["events"], self._patients_with["others"])
+        return self._patients_with[rests_on]
+
+    @cached_property
+    def _patients_with(self) -> dict[str, int]:
+        """How many patients have an encounter of each sort, 2 at the least."""
         event = self.y == 1
-        alert = self.judged.plain[self.places, PLAIN.index("alerts")] == 1
-        rows = {
-            "patients": [np.ones(len(event), dtype=bool)],
-            "events": [event],
-            "others": [~event],
-            "both": [event, ~event],
-            "alerts": [alert],
-            "quiet": [~alert],
-        }
-        of = self.judged.patients[self.places]
-        return max(2, min(int(np.count_nonzero(np.bincount(of[mask]))) for mask in rows[rests_on]))
+        alert = self.judged.plain[self.inside, PLAIN.index("alerts")] == 1
+        of = self.judged.patients[self.inside]
+        sorts = {"events": event, "others": ~event, "alerts": alert, "quiet": ~alert}
+        found = {name: int(np.count_nonzero(np.bincount(of[mask]))) for name, mask in sorts.items()}
+        return {name: max(2, patients) for name, patients in (found | {"patients": self.patients}).items()}
 
     def lacks(self, need: Need) -> str:
         """Say in words what there is too little of for a figure; empty where there is enough."""

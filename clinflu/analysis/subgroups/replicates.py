@@ -1,9 +1,10 @@
 """The patient-cluster bootstrap of subgroups: every replicate draws patients, and all subgroups share the draw."""
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ from clinflu.data.arrays import Matrix, Rows, Vector
 from clinflu.data.asking import check_count, check_number
 from clinflu.errors import DataError
 
-BLOCK = 125  # replicates at once: the arrays of a block stay in the cache of a small machine
+BLOCK, LEAST_BLOCK = 125, 8  # replicates at once
+BLOCK_VALUES = 2**23  # draws at once: the memory that a block takes does not grow with the encounters
+KEPT_BYTES = 2**29  # of what each encounter adds to calibrations; more is worked out anew for each block
 THREADS = 2  # numpy lets go of the interpreter in nearly all of this work
 
 Block = NDArray[np.float32]
@@ -48,15 +51,16 @@ def drawn(judged: Judged, bootstrap: Bootstrap) -> Iterator[Block]:
     """Give, block by block, how often each encounter is in each replicate, (n, b); a patient is drawn as a whole."""
     rng = np.random.default_rng(bootstrap.seed)
     patients = int(judged.patients.max()) + 1
-    for start in range(0, bootstrap.replicates, BLOCK):
-        size = min(BLOCK, bootstrap.replicates - start)
+    together = min(BLOCK, max(LEAST_BLOCK, BLOCK_VALUES // len(judged.rows)))
+    for start in range(0, bootstrap.replicates, together):
+        size = min(together, bootstrap.replicates - start)
         draws = rng.integers(0, patients, (size, patients))
         counts = np.stack([np.bincount(one, minlength=patients) for one in draws]).astype(np.float32)
         yield np.ascontiguousarray(counts.T[judged.patients])
 
 
 class Ordered:
-    """Pairs of (event, no event) in order, by replicate, for many subgroups at once.
+    """Sums, and pairs of (event, no event) in order, by replicate, for many subgroups at once.
 
     Parameters
     ----------
@@ -68,6 +72,7 @@ class Ordered:
     """
 
     def __init__(self, judged: Judged, codes: Rows, groups: int) -> None:
+        self.judged = judged
         self.order = np.lexsort((judged.margin, codes))
         self.event = (judged.y[self.order] == 1)[:, None]
         margin = judged.margin[self.order]
@@ -75,12 +80,16 @@ class Ordered:
         self.slices = [slice(start, end) for start, end in pairwise(ends)]
         self.ties = [_ties(margin[one]) for one in self.slices]
 
-    def within(self, weights: Block) -> Matrix:
-        """Return the weighted number of ordered pairs within each subgroup, (groups, b)."""
+    def within(self, weights: Block) -> tuple[Matrix, Matrix]:
+        """Return the weighted plain sums of each subgroup, (groups, 6, b), and its ordered pairs, (groups, b).
+
+        The sums are in double precision: those of a complement are differences of large ones.
+        """
         weights = weights[self.order]
+        sums = [self.judged.plain[self.order[one]].T @ weights[one].astype(np.float64) for one in self.slices]
         events, others = np.where(self.event, weights, 0), np.where(self.event, 0, weights)
         pairs = zip(self.slices, self.ties, strict=True)
-        return np.array([_pairs(events[one], _below(others[one], *ties)) for one, ties in pairs])
+        return np.array(sums), np.array([_pairs(events[one], _below(others[one], *ties)) for one, ties in pairs])
 
 
 class OfAll:
@@ -158,47 +167,58 @@ def replicated(
     """
     of_all = OfAll(judged)
     within = [Ordered(judged, one.codes, len(one.sides)) for one in partitions]
-    columns = [[_calibration(*pair) for pair in one.sides] for one in partitions]
-    plain = judged.plain.astype(np.float32)
+    columns = _columns(judged, partitions)
 
     def measured(weights: Block) -> tuple[int, list[list[tuple[Measured, Measured]]]]:
-        drawn_columns = np.einsum("nk,nb->knb", plain, weights)
-        shared = _Shared(weights, drawn_columns, drawn_columns.sum(axis=1, dtype=np.float64), of_all.shares(weights))
+        shared = _Shared(weights, of_all.shares(weights))
         parts = zip(partitions, within, columns, strict=True)
-        found = [_of_partition(one, shared, ordered.within(weights), added) for one, ordered, added in parts]
-        return weights.shape[1], found
+        return weights.shape[1], [_of_partition(one, shared, ordered, kept) for one, ordered, kept in parts]
 
-    done, pool = 0, ThreadPoolExecutor(THREADS)
+    done, pool, blocks = 0, ThreadPoolExecutor(THREADS), drawn(judged, bootstrap)
     try:
-        for size, found in pool.map(measured, drawn(judged, bootstrap)):
+        begun = deque(pool.submit(measured, one) for one in islice(blocks, THREADS))
+        while begun:
+            size, found = begun.popleft().result()
+            begun.extend(pool.submit(measured, one) for one in islice(blocks, 1))
             done += size
             yield done, found
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+def _columns(judged: Judged, partitions: list[Partition]) -> list[list[Block] | None]:
+    """Return the calibration columns of each subgroup, by partition; None where they would take too much memory."""
+    groups = sum(len(one.sides) for one in partitions)
+    if 2 * len(CALIBRATION) * 4 * len(judged.rows) * groups > KEPT_BYTES:
+        for one in partitions:
+            for pair in one.sides:
+                _ = [members.fits for members in pair]  # once, before threads ask for them
+        return [None] * len(partitions)
+    return [[_calibration(*pair) for pair in one.sides] for one in partitions]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shared:
-    """What a block of replicates needs for every partition: draws (n, b), plain columns times draws, their sums."""
+    """What a block of replicates needs for every partition: draws (n, b), and the pairs of each encounter."""
 
     weights: Block
-    plain: Block
-    totals: Matrix
     shares: tuple[Block, Block]
 
 
 def _of_partition(
-    one: Partition, shared: _Shared, within: Matrix, columns: list[Block]
+    one: Partition, shared: _Shared, ordered_by: Ordered, columns: list[Block] | None
 ) -> list[tuple[Measured, Measured]]:
     groups = len(one.sides)
-    inside = np.stack([_by_group(one.codes, groups, column) for column in shared.plain], axis=1)
+    inside, within = ordered_by.within(shared.weights)
+    totals = inside.sum(axis=0)
     as_event, as_other = (_by_group(one.codes, groups, share) for share in shared.shares)
     all_pairs = float_sum(shared.shares[0])
     outside_pairs = all_pairs - as_event - as_other + within
     found = []
-    for at, (pair, added) in enumerate(zip(one.sides, columns, strict=True)):
+    for at, pair in enumerate(one.sides):
+        added = _calibration(*pair) if columns is None else columns[at]
         fitted = (added.T @ shared.weights).astype(float)
-        sums = inside[at], shared.totals - inside[at]
+        sums = inside[at], totals - inside[at]
         ordered = within[at], outside_pairs[at]
         half = len(CALIBRATION)
         sides = zip(pair, sums, (fitted[:half], fitted[half:]), ordered, strict=True)
@@ -225,8 +245,8 @@ def _calibration(inside: Members, outside: Members) -> Block:
     """Return the calibration columns of the subgroup, then those of its complement, 0 elsewhere: (n, 14)."""
     half = len(CALIBRATION)
     columns = np.zeros((len(inside.inside), 2 * half), dtype=np.float32)
-    columns[inside.places, :half] = inside.calibration
-    columns[outside.places, half:] = outside.calibration
+    columns[inside.inside, :half] = inside.calibration
+    columns[outside.inside, half:] = outside.calibration
     return columns
 
 

@@ -217,7 +217,7 @@ def _row(
         estimates[name] = _estimate(sides[0], coverage)
         if one.key:
             differences[name] = _difference(sides[0], sides[1], coverage)
-    counts = len(inside.places), inside.patients, int(inside.sums["events"])
+    counts = inside.count, inside.patients, int(inside.sums["events"])
     return Subgroup(one.key, one.label, level, *counts, estimates, differences)
 
 
@@ -241,7 +241,7 @@ def _estimate(side: Side, coverage: float) -> Estimate:
 
 
 def _difference(inside: Side, outside: Side, coverage: float) -> Difference:
-    if not len(outside.members.places):
+    if not outside.members.count:
         return Difference(withheld=NO_COMPLEMENT)
     need = inside.measure.need
     lacking = inside.members.lacks(need) or outside.members.lacks(need)

@@ -13,7 +13,7 @@ from clinflu.analysis.what_if.cautions import silent_columns
 from clinflu.analysis.what_if.spread import ChangeSpread
 from clinflu.data.arrays import Rows, Vector
 from clinflu.data.asking import check_number
-from clinflu.data.design import MISSING
+from clinflu.data.levels import level_codes
 from clinflu.errors import DataError
 from clinflu.influence.result import PERCENT
 from clinflu.model.logistic import curvature, risk, row_loss
@@ -129,10 +129,10 @@ def _subgroups_of(study: Study, margins_after: Vector, name: str) -> list[dict[s
     if not spec.is_category:
         raise DataError(f"{name!r} is {spec.in_words}, so it makes no subgroups; name a category, or band it first")
     audited = study.split.audited
-    levels = study.cohort.frame[name].iloc[audited].astype(object).fillna(MISSING).to_numpy()
+    codes, levels = level_codes(study.cohort.frame[name].iloc[audited])
     rows = []
-    for level in sorted(set(levels)):
-        chosen = audited[levels == level]
+    for code, level in enumerate(levels):
+        chosen = audited[codes == code]
         before, after = metrics_of(study, chosen, study.margins), metrics_of(study, chosen, margins_after)
         row = {"variable": name, "label": spec.label, "level": level, "n": before.n, "events": before.events}
         for measure in MEASURES:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from clinflu.analysis.encoded import gradients
 from clinflu.analysis.why.measures import (
     SMOOTH,
     Moved,
@@ -15,7 +16,7 @@ from clinflu.analysis.why.measures import (
 )
 from clinflu.analysis.why.members import Sides
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.data.matrix import DesignMatrix
+from clinflu.data.matrix import AnyMatrix, DesignMatrix
 from clinflu.influence.change import Change
 from clinflu.influence.interval import jackknife_variance
 from clinflu.influence.refit import model_after, refit_each_or_nan
@@ -117,17 +118,20 @@ def _rows(sides: Sides) -> tuple[Rows, Rows, Rows]:
 
 
 def _taught(
-    sides: Sides, change: Change, model: FittedModel, parts: list[tuple[Matrix, Vector, Vector]]
+    sides: Sides, change: Change, model: FittedModel, parts: list[tuple[AnyMatrix, Vector, Vector]]
 ) -> list[dict[str, float]]:
     """Return the variance over training patients of the change of each smooth measure, by part and name."""
-    fitted, gradients = sides.study.model, []
-    for x, y, new in parts:
-        steep, steep_now = (slopes(y, margin) for margin in (fitted.log_odds(x), new))
-        then, now = fitted.directions(x), model.directions(x)
-        gradients += [(steep[name] @ then, steep_now[name] @ now) for name in SMOOTH]
-    before_it, after_it = (np.array(one) for one in zip(*gradients, strict=True))
+    fitted = sides.study.model
+    before_it = np.concatenate([_gradients(fitted, x, y, fitted.log_odds(x)) for x, y, _ in parts])
+    after_it = np.concatenate([_gradients(model, x, y, new) for x, y, new in parts])
     found = training_variances(sides.study.train, change, model, before_it, after_it).reshape(len(parts), len(SMOOTH))
     return [dict(zip(SMOOTH, map(float, one), strict=True)) for one in found]
+
+
+def _gradients(model: FittedModel, x: AnyMatrix, y: Vector, margin: Vector) -> Matrix:
+    """Return the gradient of each smooth measure of some encounters, (m, d)."""
+    steep = slopes(y, margin)
+    return gradients(model, x, np.array([steep[name] for name in SMOOTH]))
 
 
 def _moved(sides: Sides, rows: Rows, new: Vector, taught: dict[str, float]) -> Measured:

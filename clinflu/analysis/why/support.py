@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clinflu.analysis.encoded import leverages, mean_direction
 from clinflu.analysis.why.effects import Effects
 from clinflu.analysis.why.members import Sides
-from clinflu.data.arrays import Rows, Vector
+from clinflu.data.arrays import Rows
 from clinflu.influence.interval import concentration
 from clinflu.influence.removal import direction_effect, one_step, sum_by_patient
 from clinflu.study import Study
@@ -64,8 +65,8 @@ def training_support(sides: Sides, effects: Effects) -> TrainingSupport:
         share=own.encounters / len(train.y),
         effective_patients=concentration(effects.by_encounter, train.patients),
         own_influence=influence,
-        median_leverage=float(np.median(_leverage(study, sides.group))),
-        median_leverage_rest=float(np.median(_leverage(study, sides.rest))),
+        median_leverage=float(np.median(leverages(study.model, study.design.x[sides.group]))),
+        median_leverage_rest=float(np.median(leverages(study.model, study.design.x[sides.rest]))),
         words=_words(own, influence),
     )
 
@@ -79,16 +80,10 @@ def count(study: Study, positions: Rows) -> Count:
 def _own_influence(sides: Sides) -> float:
     """Return the share of the squared effects on the group's mean log-odds that its own training patients have."""
     train = sides.study.train
-    mean = sides.study.model.directions(sides.study.design.x[sides.group]).mean(axis=0)
+    mean = mean_direction(sides.study.model, sides.study.design.x[sides.group])
     squared = np.square(sum_by_patient(one_step(train, direction_effect(train, mean)), train.patients))
     total = float(squared.sum())
     return float(squared[np.unique(train.patients[sides.own])].sum()) / total if total else 0.0
-
-
-def _leverage(study: Study, rows: Rows) -> Vector:
-    x = study.model.directions(study.design.x[rows])
-    leverage: Vector = np.einsum("tp,tp->t", x @ study.model.inverse, x)
-    return leverage
 
 
 def _words(own: Count, influence: float) -> str:

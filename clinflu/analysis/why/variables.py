@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clinflu.analysis.encoded import column_means
 from clinflu.analysis.why.effects import Effects
 from clinflu.analysis.why.members import Sides
 from clinflu.data.arrays import Rows, Vector
@@ -51,7 +52,7 @@ def _mean_parts(study: Study, rows: Rows) -> Vector:
     """Return what each column adds to the log-odds of these rows on average, (p,)."""
     x, model = study.design.x[rows], study.model
     if model.of_margin.keeps_columns:
-        linear: Vector = model.scale[1] * model.theta * x.mean(axis=0)
+        linear: Vector = model.scale[1] * model.theta * column_means(x)
         return linear
     mean: Vector = attributions(model, x, study.train.mean).mean(axis=0)
     return mean

@@ -1,17 +1,20 @@
 """The sparse backend: the entries that are not zero, for code sets of thousands of columns."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from clinflu.data.arrays import Matrix, Rows, Vector
-from clinflu.data.matrix.base import CHUNK_ROWS, DesignMatrix
+from clinflu.data.matrix.base import CHUNK_ROWS, DesignMatrix, OfGroup
 from clinflu.data.matrix.passes import added_up, in_threads
 
 GATHERED = 2_000_000  # entries of a form at once
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +100,10 @@ class SparseMatrix(DesignMatrix):
                 found[some] = np.einsum("ni,nij,nj->n", values, between, values, optimize=True)
         return found
 
+    def of_groups(self, function: OfGroup[Found], groups: Iterable[Rows]) -> list[Found]:
+        """Return what a function gives for each group of rows; it gets them sparse, and only takes products of them."""
+        return [cast("Found", _dense(function(rows, cast("Matrix", _Group(self.values[rows]))))) for rows in groups]
+
     def weighted_squares(self, d: Vector) -> Vector:
         """Return the weighted sum of squares of each column."""
         found: Vector = self.values.power(2).T @ d
@@ -105,3 +112,17 @@ class SparseMatrix(DesignMatrix):
     @cached_property
     def _chunks(self) -> list[csr_array]:
         return [self.values[start : start + CHUNK_ROWS] for start in range(0, len(self), CHUNK_ROWS)]
+
+
+class _Group(csr_array):  # type: ignore[misc]
+    """Rows that say how many they are, as a plain array does."""
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+
+def _dense(found: Any) -> Any:
+    """Return a product, or a tuple of them, as plain arrays."""
+    if isinstance(found, tuple):
+        return tuple(map(_dense, found))
+    return found.toarray() if issparse(found) else found
