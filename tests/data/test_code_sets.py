@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from clinflu.data import CohortSchema, Encoder, FeatureSpec, Provenance, build_cohort
 from clinflu.data.backends import BACKENDS, OnDask, Streamed, chosen_backend
 from clinflu.data.code_sets import OTHER, code_sets, holding
+from clinflu.data.matrix.sparse import SparseMatrix
 from clinflu.data.query import matching
 from clinflu.errors import BackendError, DataError, LoaderError
 from clinflu.model.newton import fit_logistic
@@ -240,3 +242,17 @@ def test_a_query_that_makes_no_sense_of_a_set_is_one_line(coded_cohort, query, s
     with pytest.raises(DataError, match=said) as caught:
         matching(query, coded_cohort.frame, coded_cohort.schema)
     assert "\n" not in caught.value.one_line
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_columns_hold_is_counted_without_the_zeros(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 3, (40, 12)) * (rng.random((40, 12)) < 0.3)
+    x[:, 3], x[:, 4] = 2, 0
+    held, rows = SparseMatrix(csr_array(x.astype(float))), rng.random(40) < 0.7
+    first = x[np.argmax(rows)].astype(float)
+    np.testing.assert_array_equal(held.differing(rows, first), (x[rows] != first).sum(axis=0))
+    groups = [np.array([0, 1]), np.array([4]), np.array([2, 3, 5])]
+    np.testing.assert_array_equal(held.all_zero(rows, groups), [(x[rows][:, one] == 0).all(1).sum() for one in groups])
+    assert held.all_zero(rows, []).tolist() == []
+    np.testing.assert_array_equal(np.column_stack([held.column(place) for place in range(12)]), x)

@@ -1,9 +1,12 @@
 """What is odd about a model after a change of its training rows, in words."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.data.matrix import AnyMatrix, DesignMatrix
+from clinflu.data.matrix.sparse import SparseMatrix
 from clinflu.data.shown import shown
 from clinflu.influence.change import Change, rows_after
 from clinflu.influence.training import TrainingRows
@@ -50,6 +53,8 @@ def silent_columns(train: TrainingRows, change: Change) -> Flags:
 def _varies(x: AnyMatrix, weights: Vector) -> Flags:
     """Return which columns take more than one value in the rows that count, (p,)."""
     counts = weights > 0
+    if isinstance(x, SparseMatrix):
+        return x.differing(counts, x[int(counts.argmax())]) > 0
     if isinstance(x, DesignMatrix):
         differ = x.sums(_differing, counts, fixed=(x[int(counts.argmax())],))[0]
         return differ > 0
@@ -78,11 +83,19 @@ def _references(study: Study, x: AnyMatrix, weights: Vector) -> set[str]:
     columns = {name: np.flatnonzero(variables == name) for name in study.encoder.references}
     columns = {name: places for name, places in columns.items() if len(places)}
     counts, each = weights > 0, list(columns.values())
+    if isinstance(x, SparseMatrix):
+        return _named(study, columns, x.all_zero(counts, each))
     held = x.sums(_all_zero, counts, fixed=(each,)) if isinstance(x, DesignMatrix) else _all_zero(x, counts, each)
+    return _named(study, columns, held[0])
+
+
+def _named(study: Study, columns: Iterable[str], encounters: Rows) -> set[str]:
+    """Return ``variable=level`` of the reference levels that any encounter holds."""
+    references = study.encoder.references if study.encoder else {}
     return {
-        f"{name}={shown(study.cohort.schema.feature(name), study.encoder.references[name])}"
-        for name, encounters in zip(columns, held[0], strict=True)
-        if encounters
+        f"{name}={shown(study.cohort.schema.feature(name), references[name])}"
+        for name, count in zip(columns, encounters, strict=True)
+        if count
     }
 
 

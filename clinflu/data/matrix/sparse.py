@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csc_array, csr_array, issparse
 
-from clinflu.data.arrays import Matrix, Rows, Vector
+from clinflu.data.arrays import Flags, Matrix, Rows, Vector
 from clinflu.data.matrix.base import CHUNK_ROWS, DesignMatrix, OfGroup
 from clinflu.data.matrix.passes import added_up, in_threads
 
@@ -98,6 +98,35 @@ class SparseMatrix(DesignMatrix):
                 places, values = self.values.indices[entries], self.values.data[entries]
                 between = form[places[:, :, None], places[:, None, :]]
                 found[some] = np.einsum("ni,nij,nj->n", values, between, values, optimize=True)
+        return found
+
+    def column(self, place: int) -> Vector:
+        """Return one column, (n,)."""
+        found = np.zeros(len(self))
+        entries = slice(*self._columns.indptr[place : place + 2])
+        found[self._columns.indices[entries]] = self._columns.data[entries]
+        return found
+
+    @cached_property
+    def _columns(self) -> csc_array:
+        return self.values.tocsc()
+
+    def differing(self, rows: Flags, values: Vector) -> Rows:
+        """Return in how many of some rows each column is not a given value, (p,)."""
+        chosen = self.values[rows]
+        p, same = chosen.shape[1], chosen.data == values[chosen.indices]
+        not_zero, equal = (np.bincount(chosen.indices[which], minlength=p) for which in (chosen.data != 0, same))
+        found: Rows = np.where(values == 0, not_zero, chosen.shape[0] - equal)
+        return found
+
+    def all_zero(self, rows: Flags, groups: list[Rows]) -> Rows:
+        """Return how many of some rows are zero in all columns of each group of them, (g,)."""
+        columns = np.concatenate(groups) if groups else np.empty(0, dtype=np.intp)
+        which = np.repeat(np.arange(len(groups)), [len(one) for one in groups])
+        shape = (self.shape[1], len(groups))
+        held = abs(self.values[rows]) @ csr_array((np.ones(len(columns)), (columns, which)), shape)
+        held.eliminate_zeros()
+        found: Rows = int(np.count_nonzero(rows)) - np.bincount(held.indices, minlength=len(groups))
         return found
 
     def of_groups(self, function: OfGroup[Found], groups: Iterable[Rows]) -> list[Found]:

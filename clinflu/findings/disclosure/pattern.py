@@ -144,12 +144,11 @@ class Pattern:
 
         Not where few training encounters or patients, or few of their events, differ from its most frequent value.
         """
-        train = self.study.split.train
-        values, counts = np.unique(self.study.train.x[:, place], return_counts=True)
-        apart = np.zeros(len(self.cells.outcome), dtype=np.intp)
-        apart[train] = self.study.train.x[:, place] != values[np.argmax(counts)]
-        whole = Grouping("", "", ("", ""), apart)
-        return seen_by_size(self.cells, whole)([1]) and not bool(unsafe(self.cells.by_level(apart, 2)[1, TRAINING]))
+        column = self.study.train.x[:, place]
+        values, counts = np.unique(column, return_counts=True)
+        apart = self.study.split.train[column != values[np.argmax(counts)]]
+        outcomes, patients = np.bincount(self.cells.outcome[apart]), np.unique(self.cells.patients[apart])
+        return not bool(unsafe(np.array([len(apart), len(patients), *outcomes])))
 
     def may_be_told(self, variable: str, level: str) -> bool:
         """Whether a figure that rests on the training encounters of one level, not counted, may be shown."""
