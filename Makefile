@@ -33,8 +33,9 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The tests start Python a hundred times: it may keep what it compiles.
 test: lint
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/test_notebooks.py tests
+	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(INSTALLED) $(BENCH_VENV)/.installed $(BENCH_DASK_VENV)/.installed
 	$(BIN)/python tests/benchmarks/run.py --peers $(BENCH_VENV)/bin/python --dask-peer $(BENCH_DASK_VENV)/bin/python

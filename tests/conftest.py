@@ -12,6 +12,15 @@ import pytest
 
 from clinflu.data import BaselineSpec, CohortSchema, FeatureSpec, Provenance, build_cohort
 
+LONGEST_FIRST = ("test_notebooks.py", "test_gallery.py", "test_serving.py", "test_lab.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take minutes, so that no worker is left with one at the end."""
+    last = len(LONGEST_FIRST)
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, last))
+
 
 @pytest.fixture(scope="module", autouse=True)
 def no_cluster_outlives_its_tests():
@@ -32,6 +41,47 @@ def uci_zip():
     if not path.is_file():
         pytest.skip(f"{path} is absent; set CLINFLU_DATA to the folder that holds it")
     return path
+
+
+@pytest.fixture(scope="session")
+def uci_table(uci_zip):
+    """The UCI table as published, and the digest of its file."""
+    from data_loaders.diabetes130 import read_raw
+
+    return read_raw(uci_zip)
+
+
+@pytest.fixture(scope="session")
+def uci_cohort(uci_zip):
+    """The encounters of the UCI table at risk of a readmission."""
+    from data_loaders import load
+
+    return load("diabetes130", uci_zip)
+
+
+@pytest.fixture(scope="session")
+def uci_protocol(uci_table):
+    """The training and test sets of the published case study."""
+    from clinflu.analysis.case_study import prepare
+
+    return prepare(uci_table[0])
+
+
+@pytest.fixture(scope="session")
+def uci_case_study(uci_table):
+    """The published case study, reproduced."""
+    from clinflu.analysis.case_study import case_study
+
+    return case_study(uci_table[0])
+
+
+@pytest.fixture(scope="session")
+def uci_case_audit(uci_zip, uci_table):
+    """The published case study, asked as an audit."""
+    from clinflu import Audit, case_study_study
+
+    raw, sha256 = uci_table
+    return Audit(case_study_study(raw, uci_zip.name, sha256))
 
 
 @pytest.fixture(scope="session")

@@ -246,13 +246,11 @@ def test_children_come_first_among_the_planted_children(simulated_audit):
 
 
 @pytest.mark.uci
-def test_the_four_children_of_the_case_study_matter_because_they_are_children(uci_zip):
+def test_the_four_children_of_the_case_study_matter_because_they_are_children(uci_table, uci_protocol):
     """Koh & Liang (2017), section 5.3: no intercept, no encoder, the published 127 columns."""
-    from clinflu.analysis.case_study import AUDITED_POSITION, CATEGORIES, LAM_MEAN, NUMBERS, prepare
-    from data_loaders.diabetes130 import read_raw
+    from clinflu.analysis.case_study import AUDITED_POSITION, CATEGORIES, LAM_MEAN, NUMBERS
 
-    raw = read_raw(uci_zip)[0]
-    protocol = prepare(raw)
+    raw, protocol = uci_table[0], uci_protocol
     specs = [FeatureSpec(name, name) for name in NUMBERS]
     specs += [FeatureSpec(name, "Age" if name == "age" else name, levels=()) for name in CATEGORIES]
     frame = raw.assign(readmitted_30d=(raw["readmitted"] == "<30").astype(int), patient=raw["encounter_id"])

@@ -5,28 +5,27 @@ import json
 import numpy as np
 import pytest
 
-from clinflu.analysis.case_study import AUDITED_POSITION, CHILD, LAM_MEAN, _fit, case_study, prepare
+from clinflu.analysis.case_study import AUDITED_POSITION, CHILD, LAM_MEAN, _fit, case_study
 from clinflu.errors import DataError
 from clinflu.model.logistic import risk
 from clinflu.model.newton import fit_logistic
-from data_loaders.diabetes130 import read_raw
 
 pytestmark = pytest.mark.uci
 
 
 @pytest.fixture(scope="module")
-def raw(uci_zip):
-    return read_raw(uci_zip)[0]
+def raw(uci_table):
+    return uci_table[0]
 
 
 @pytest.fixture(scope="module")
-def protocol(raw):
-    return prepare(raw)
+def protocol(uci_protocol):
+    return uci_protocol
 
 
 @pytest.fixture(scope="module")
-def study(raw):
-    return case_study(raw)
+def study(uci_case_study):
+    return uci_case_study
 
 
 def test_training_and_test_sets_are_the_published_ones(study):

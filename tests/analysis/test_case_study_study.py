@@ -6,44 +6,39 @@ import sys
 import numpy as np
 import pytest
 
-from clinflu import Audit, Remove, case_study_study, cli
-from clinflu.analysis.case_study import AUDITED_POSITION, CHILD, CHILD_LEVEL, LAM_MEAN, case_study, prepare
+from clinflu import Remove, cli
+from clinflu.analysis.case_study import AUDITED_POSITION, CHILD, CHILD_LEVEL, LAM_MEAN
 from clinflu.analysis.case_study import _fit as fit_published
 from clinflu.data.age import child_words, is_child
 from clinflu.storage import open_study
-from data_loaders.diabetes130 import SCHEMA, read_raw
+from data_loaders.diabetes130 import SCHEMA
 
 pytestmark = pytest.mark.uci
 
 
 @pytest.fixture(scope="module")
-def read(uci_zip):
-    return read_raw(uci_zip)
+def raw(uci_table):
+    return uci_table[0]
 
 
 @pytest.fixture(scope="module")
-def raw(read):
-    return read[0]
+def protocol(uci_protocol):
+    return uci_protocol
 
 
 @pytest.fixture(scope="module")
-def protocol(raw):
-    return prepare(raw)
+def published(uci_case_study):
+    return uci_case_study
 
 
 @pytest.fixture(scope="module")
-def published(raw):
-    return case_study(raw)
+def audit(uci_case_audit):
+    return uci_case_audit
 
 
 @pytest.fixture(scope="module")
-def study(read):
-    return case_study_study(read[0], "dataset_diabetes.zip", read[1])
-
-
-@pytest.fixture(scope="module")
-def audit(study):
-    return Audit(study)
+def study(audit):
+    return audit.study
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +93,9 @@ def test_labels_and_units_are_those_of_the_loader(study):
     assert study.cohort.schema.outcome_label == SCHEMA.outcome_label
 
 
-def test_it_says_where_it_comes_from_and_what_was_left_out(study, read, uci_zip):
+def test_it_says_where_it_comes_from_and_what_was_left_out(study, uci_table, uci_zip):
     provenance = study.cohort.provenance
-    assert provenance.sha256 == read[1] == hashlib.sha256(uci_zip.read_bytes()).hexdigest()
+    assert provenance.sha256 == uci_table[1] == hashlib.sha256(uci_zip.read_bytes()).hexdigest()
     steps = provenance.flowchart()
     assert [rows for _, rows in steps] == [101_766, 20, 101_746]
     assert "children not readmitted" in steps[1][0]

@@ -240,3 +240,12 @@ def test_options_that_make_no_sense_are_one_line(options, words):
 
 def test_without_any_grouping_nothing_is_found(simulated_audit):
     assert weak_subgroups(simulated_audit.study, ()).found == ()
+
+
+def test_blocks_of_encounters_change_nothing(small_study, monkeypatch):
+    whole = weak_subgroups(small_study)
+    monkeypatch.setattr("clinflu.analysis.slices.search.BLOCK_ROWS", 50)
+    again = weak_subgroups(small_study)
+    assert len(whole.found) > 1
+    assert again.counted == whole.counted
+    pd.testing.assert_frame_equal(again.to_frame(), whole.to_frame(), rtol=1e-9)

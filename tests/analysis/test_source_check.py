@@ -397,13 +397,10 @@ def test_the_planted_unit_error_and_copies_of_the_simulated_cohort_are_found(sim
 
 
 @pytest.mark.uci
-def test_the_uci_table_is_checked_quickly_and_without_an_alarm(uci_zip):
-    from data_loaders import load
-
-    cohort = load("diabetes130", uci_zip)
+def test_the_uci_table_is_checked_quickly_and_without_an_alarm(uci_cohort):
     tracemalloc.start()
     start = time.process_time()
-    found = source_check(cohort)
+    found = source_check(uci_cohort)
     took, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1]  # tracing only slows it
     tracemalloc.stop()
     assert took < LIMIT_S

@@ -18,7 +18,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from clinflu.analysis.groupings import Grouping, groupings
 from clinflu.analysis.metric_intervals import FEWEST_OF_A_CLASS, FEWEST_PATIENTS
-from clinflu.analysis.subgroups import MEASURES, Bootstrap, subgroup_table, subgroups
+from clinflu.analysis.subgroups import MEASURES, Bootstrap, replicates, subgroup_table, subgroups
 from clinflu.analysis.subgroups.intervals import (
     AT_THE_END,
     BOOTSTRAP,
@@ -714,3 +714,13 @@ def test_intervals_hold_the_truth_of_a_population(bench, most):
     assert len(by_measure) == 2 * len(MEASURES)
     assert by_measure.between(0.90, 0.99).all(), by_measure
     assert abs(by_measure.mean() - 0.95) < 0.015
+
+
+def test_blocks_of_draws_and_what_is_kept_of_them_change_nothing(small_study, monkeypatch):
+    asked = Bootstrap(30, seed=3)
+    whole = subgroups(small_study, "ward", bootstrap=asked)
+    monkeypatch.setattr(replicates, "BLOCK_VALUES", 1)
+    monkeypatch.setattr(replicates, "KEPT_BYTES", 0)
+    again = subgroups(small_study, "ward", bootstrap=asked)
+    pd.testing.assert_frame_equal(again.to_frame(), whole.to_frame(), rtol=1e-5)  # draws are in single precision
+    pd.testing.assert_frame_equal(again.differences(), whole.differences(), rtol=1e-4, atol=1e-7)

@@ -329,11 +329,8 @@ def test_what_does_not_fit_is_named():
 
 
 @pytest.mark.uci
-def test_on_the_published_hospital_case_influence_meets_its_bars(uci_zip):
-    from clinflu.analysis.case_study import prepare
-    from data_loaders.diabetes130 import read_raw
-
-    one = case_study_problem("hospital", LOGISTIC, prepare(read_raw(uci_zip)[0]))
+def test_on_the_published_hospital_case_influence_meets_its_bars(uci_protocol):
+    one = case_study_problem("hospital", LOGISTIC, uci_protocol)
     found = leave_one_out_agreement(one, Plan(50, 50))
     assert found.pearson() >= 0.999
     assert found.spearman() >= 0.999

@@ -69,6 +69,13 @@ def settle(page):
     )
 
 
+def show_in(page, scheme):
+    """Let the browser prefer light or dark, and wait until everything is drawn in it."""
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function("scheme => document.querySelector('.clinflu-app').dataset.theme === scheme", arg=scheme)
+    settle(page)
+
+
 STILL = """
 (selector) => {
   const top = document.querySelector(selector)?.getBoundingClientRect().top;

@@ -3,9 +3,6 @@
 import pytest
 from browser.steps import WATCH, answered, assert_clean, open_what_if, settle, wait_for_explanation
 
-from clinflu import Audit, case_study_study
-from data_loaders.diabetes130 import read_raw
-
 pytestmark = [pytest.mark.browser, pytest.mark.uci]
 
 PUBLISHED_ROW = 1742
@@ -13,19 +10,14 @@ AT_MOST_CLICKS = 3
 
 
 @pytest.fixture(scope="module")
-def published(uci_zip):
-    raw, sha256 = read_raw(uci_zip)
-    return Audit(case_study_study(raw, uci_zip.name, sha256))
-
-
-@pytest.fixture(scope="module")
-def case_server(published, serve_folder, tmp_path_factory):
+def case_server(uci_case_audit, serve_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("case") / "audit"
-    published.save(folder)
+    uci_case_audit.save(folder)
     yield from serve_folder(folder)
 
 
-def test_the_children_are_found_in_at_most_three_clicks(page, case_server, published):
+def test_the_children_are_found_in_at_most_three_clicks(page, case_server, uci_case_audit):
+    published = uci_case_audit
     study = published.study
     child = str(study.design.encounter_ids[study.split.audited[PUBLISHED_ROW]])
     frame = published.cohort.frame.iloc[study.split.train]

@@ -24,9 +24,9 @@ FEW = Bootstrap(50)
 
 @pytest.fixture(scope="module")
 def categories(tmp_path_factory):
-    """The audit of a simulated folder of 20,000 encounters, as it is read."""
+    """The audit of a simulated folder of 6,000 encounters, as it is read."""
     folder = tmp_path_factory.mktemp("simulated") / "folder"
-    write_simulated(folder, 20_000, part_rows=10_000, processes=1)
+    write_simulated(folder, 6_000, part_rows=3_000, processes=1)
     return Audit.fit(load("parquet", folder))
 
 

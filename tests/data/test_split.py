@@ -66,10 +66,8 @@ def test_too_few_patients(count):
 
 
 @pytest.mark.uci
-def test_the_uci_patients_are_split_60_20_20(uci_zip):
-    from data_loaders import diabetes130
-
-    patients = diabetes130.load(uci_zip).patients
+def test_the_uci_patients_are_split_60_20_20(uci_cohort):
+    patients = uci_cohort.patients
 
     split = split_by_patient(patients, 0)
 

@@ -288,8 +288,8 @@ def test_without_a_path_the_fetched_table_is_read_or_asked_for(tmp_path, monkeyp
 
 
 @pytest.fixture(scope="module")
-def uci(uci_zip):
-    return diabetes130.load(uci_zip)
+def uci(uci_cohort):
+    return uci_cohort
 
 
 @pytest.mark.uci
@@ -305,8 +305,8 @@ def test_the_published_counts(uci):
 
 
 @pytest.mark.uci
-def test_all_101766_encounters_are_of_71518_patients(uci_zip):
-    raw, sha256 = diabetes130.read_raw(uci_zip)
+def test_all_101766_encounters_are_of_71518_patients(uci_zip, uci_table):
+    raw, sha256 = uci_table
 
     assert raw.shape == (101_766, 50)
     assert raw["patient_nbr"].nunique() == 71_518

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from data_loaders import diabetes130, load
+from data_loaders import diabetes130
 from data_loaders.diabetes130_baselines import BASELINES, baseline_scores
 from data_loaders.readmission_scores import (
     FIRST_CUTS,
@@ -269,8 +269,8 @@ def test_the_simulated_patients_have_the_scores_of_their_records(simulated_cohor
 
 
 @pytest.fixture(scope="module")
-def uci(uci_zip):
-    return load("diabetes130", uci_zip)
+def uci(uci_cohort):
+    return uci_cohort
 
 
 MEASURED = {"lace": 0.571, "hospital_2_5": 0.590, "hospital_1_5": 0.601}

@@ -16,7 +16,7 @@ from clinflu.errors import LoaderError
 from clinflu.model.newton import fit_logistic
 from data_loaders import simulated
 from data_loaders import simulated_marginals as uci
-from data_loaders.diabetes130 import AGES, read_raw
+from data_loaders.diabetes130 import AGES
 from data_loaders.icd9 import strack_group
 
 LARGEST = 101_766
@@ -69,8 +69,8 @@ def largest(timed):
 
 
 @pytest.fixture(scope="module")
-def uci_table(uci_zip):
-    return read_raw(uci_zip)[0]
+def real(uci_table):
+    return uci_table[0]
 
 
 @dataclass(frozen=True)
@@ -225,27 +225,27 @@ def test_the_numbers_have_the_stated_distributions(largest):
 
 
 @pytest.mark.uci
-def test_the_real_table_has_these_columns_and_shares(largest, uci_table):
-    assert list(uci_table.columns) == UCI_COLUMNS
+def test_the_real_table_has_these_columns_and_shares(largest, real):
+    assert list(real.columns) == UCI_COLUMNS
     for name in MAIN_COLUMNS:
-        assert_close_shares(shares(largest[name]), shares(uci_table[name]), 0.02)
+        assert_close_shares(shares(largest[name]), shares(real[name]), 0.02)
     for name in ("medical_specialty", "diag_2", "diag_3"):
-        assert abs(largest[name].isna().mean() - uci_table[name].isna().mean()) < 0.01
-    patients = largest["patient_nbr"].nunique() / uci_table["patient_nbr"].nunique()
+        assert abs(largest[name].isna().mean() - real[name].isna().mean()) < 0.01
+    patients = largest["patient_nbr"].nunique() / real["patient_nbr"].nunique()
     assert patients == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.uci
-def test_the_real_table_has_these_diagnoses(largest, uci_table):
+def test_the_real_table_has_these_diagnoses(largest, real):
     for name in ("diag_1", "diag_2", "diag_3"):
-        assert set(largest[name].dropna()) <= set(uci_table[name])
-        assert_close_shares(shares(strack_group(largest[name])), shares(strack_group(uci_table[name])), 0.015)
+        assert set(largest[name].dropna()) <= set(real[name])
+        assert_close_shares(shares(strack_group(largest[name])), shares(strack_group(real[name])), 0.015)
 
 
 @pytest.mark.uci
-def test_the_real_table_has_these_numbers_and_rank_correlations(largest, uci_table):
+def test_the_real_table_has_these_numbers_and_rank_correlations(largest, real):
     right_unit = largest["discharge_disposition_id"] != "5"
-    found, expected = numbers(largest[right_unit]), numbers(uci_table)
+    found, expected = numbers(largest[right_unit]), numbers(real)
     np.testing.assert_allclose(found.mean(), expected.mean(), rtol=0.06)
     difference = found.corr("spearman") - expected.corr("spearman")
     assert difference.abs().max(axis=None) < 0.04
