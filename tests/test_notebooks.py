@@ -3,7 +3,6 @@
 import ast
 from pathlib import Path
 
-import nbformat
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -11,8 +10,14 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NEEDS_UCI = {"01_case_study", "05_validation", "06_fixing_labels", "07_adversarial_records", "08_certified_bound"}
 
 
+def read(path):
+    import nbformat  # it takes seconds, of a worker that reads no notebook too
+
+    return nbformat.read(path, as_version=4)
+
+
 def code_cells(path):
-    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
 
 
 def test_the_notebooks_are_there():
@@ -23,7 +28,7 @@ def test_the_notebooks_are_there():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_is_committed_without_outputs_or_widget_state(path):
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     assert "widgets" not in notebook.metadata
     assert all(not cell.outputs and cell.execution_count is None for cell in code_cells(path))
 
@@ -42,6 +47,6 @@ def test_runs(path, monkeypatch, request):
 
     if path.stem in NEEDS_UCI:
         monkeypatch.setenv("CLINFLU_DATA", str(request.getfixturevalue("uci_zip").parent))
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": ROOT}}).execute()
     assert all(cell.outputs for cell in notebook.cells if cell.cell_type == "code" and "import" not in cell.source)

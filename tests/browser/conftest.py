@@ -10,7 +10,6 @@ import urllib.request
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from clinflu import Audit
@@ -225,6 +224,8 @@ def _voila(folder, tmp_path_factory, role="clinician"):
 
 
 def _lab(folders, tmp_path_factory):
+    import nbformat  # it takes seconds, of a worker that opens no notebook too
+
     place = tmp_path_factory.mktemp("lab")
     (place / "notebooks").mkdir()
     for name, folder in folders.items():
@@ -241,6 +242,8 @@ def _lab(folders, tmp_path_factory):
 
 
 def _notebook(folder):
+    import nbformat
+
     cells = [
         f"import clinflu\n\naudit = clinflu.Audit.open({str(folder)!r})",
         "clinflu.dashboard.app(audit)",
