@@ -187,10 +187,13 @@ PUBLISHED = {
 }
 
 
+BEGINNINGS = [(organ, worth, tuple(listed.split())) for (organ, worth), listed in PUBLISHED.items()]
+
+
 def published_points(code):
-    found = {}
-    for (organ, worth), beginnings in PUBLISHED.items():
-        if code.replace(".", "").startswith(tuple(beginnings.split())):
+    found, digits = {}, code.replace(".", "")
+    for organ, worth, beginnings in BEGINNINGS:
+        if digits.startswith(beginnings):
             found[organ] = max(found.get(organ, 0), worth)
     return sum(found.values())
 
