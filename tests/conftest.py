@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from clinflu.data import BaselineSpec, CohortSchema, FeatureSpec, Provenance, build_cohort
+
+settings.register_profile("on a busy machine", deadline=None)  # how long an example took says nothing there
+settings.load_profile("on a busy machine")
 
 LONGEST_FIRST = ("test_notebooks.py", "test_gallery.py", "test_serving.py", "test_lab.py")
 
