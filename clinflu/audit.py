@@ -330,17 +330,19 @@ class Audit:
         """Say how well the training patients support one prediction; see ``analysis.support``."""
         return support(self.study, encounter_id, self.support_cuts)
 
-    def support_table(self, progress: Progress | None = None) -> pd.DataFrame:
-        """Return the support of every audited prediction; see ``analysis.support``."""
+    def support_table(self, progress: Progress | None = None, *, rows: Rows | None = None) -> pd.DataFrame:
+        """Return the support of every audited prediction, or of those in some rows; see ``analysis.support``."""
+        about = () if rows is None else tuple(map(int, rows))
         with telling("Looking at the support of each prediction", progress) as tell:
             found = self._results.get(
-                "support table", (), lambda: support_table(self.study, None, self.support_cuts, tell)
+                "support table", about, lambda: support_table(self.study, rows, self.support_cuts, tell)
             )
         return _own(found)
 
-    def support_calibration(self, threshold: float | None = None) -> SupportCalibration:
-        """Put the low-support warning to the test; see ``analysis.support_calibration``."""
-        return support_calibration(self.study, threshold, self.support_cuts, self.support_table())
+    def support_calibration(self, threshold: float | None = None, *, rows: Rows | None = None) -> SupportCalibration:
+        """Put the low-support warning to the test, on audited rows or some of them; see ``support_calibration``."""
+        table = self.support_table(rows=rows)
+        return support_calibration(self.study, threshold, self.support_cuts, table, rows=rows)
 
     def because(self, encounter_id: str, past_encounter_id: str) -> Because:
         """Say in one sentence through what a past encounter acts on a prediction; see ``analysis.because``."""

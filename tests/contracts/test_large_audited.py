@@ -119,4 +119,6 @@ def test_support_of_too_many_is_refused_in_a_line_that_says_what_to_do(held, den
         assert "\n" not in caught.value.one_line
     both(lambda audit: support_table(audit.study, some), held, dense)
     both(lambda audit: support_calibration(audit.study, rows=some), held, dense)
+    both(lambda audit: audit.support_table(rows=some), held, dense)
+    both(lambda audit: audit.support_calibration(rows=some), held, dense)
     assert len(support_table(dense.study)) == len(dense.audited_rows)
