@@ -237,11 +237,11 @@ def test_the_keyboard_alone_suffices(clinician):
     clinician.keyboard.press("ArrowDown")
     clinician.keyboard.press("Enter")
     wait_for_explanation(clinician, third)
-    assert focused(clinician) == "Why did the model say this?"
+    wait_for_focus(clinician, "Why did the model say this?")
     tab_to(clinician, "Which past patients taught it this?")
     clinician.keyboard.press("Enter")
     clinician.wait_for_selector(".clinflu-card .clinflu-refitted")
-    assert focused(clinician) == "Which past patients taught it this?"
+    wait_for_focus(clinician, "Which past patients taught it this?")
     tab_to(clinician, "Tick E-", attribute="aria-label")
     clinician.keyboard.press("Space")
     tab_to(clinician, "What if?")
@@ -307,8 +307,9 @@ def test_a_second_visitor_sees_nothing_of_the_first(clinician, page, voila):
     assert_clean(page)
 
 
-def focused(page):
-    return page.evaluate("document.activeElement.textContent")
+def wait_for_focus(page, words):
+    """Wait until what has these words has the focus: it moves a moment after the text is there."""
+    page.wait_for_function("words => document.activeElement.textContent === words", arg=words)
 
 
 def tab_to(page, words, attribute=None, most=120):
