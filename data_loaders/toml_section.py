@@ -43,7 +43,7 @@ class Section:
             return None
         text = _text_of(value)
         if not text:
-            self.problem(f"{key} must be a text in quotes")
+            self.problem(f"{key} must be a text in quotes, and not an empty one")
         return text or None
 
     def texts(self, key: str) -> tuple[str, ...] | None:

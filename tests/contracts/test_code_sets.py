@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import json
-from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from clinflu.analysis.what_if.actions import Add
 from clinflu.dashboard.questions import typed_value
 from clinflu.data import FeatureSpec, Provenance, build_cohort
 from clinflu.data.code_sets import OTHER
-from clinflu.errors import ClinfluError, DataError
+from clinflu.errors import DataError
 from clinflu.findings.material import Options
 from clinflu.influence.interval import Sampling, concentrations
 from clinflu.report import subgroup_report, trace_page
@@ -126,9 +125,8 @@ def test_a_saved_audit_comes_back(coded_cohort, tmp_path, backend):
 
 
 @pytest.mark.parametrize("name", ANALYSES)
-def test_every_analysis_runs_or_says_in_one_line_why_not(audit, name):
-    with suppress(ClinfluError):
-        assert ANALYSES[name](audit.study) is not None
+def test_every_analysis_runs(audit, name):
+    assert ANALYSES[name](audit.study) is not None
 
 
 def test_nothing_groups_by_a_set(audit):
