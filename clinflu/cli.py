@@ -259,9 +259,9 @@ def review(
         raise DataError("--json and --html name the same file; give each a file of its own")
     if bool(accept) != bool(says) or (note and not accept) or (accept and undo):
         raise DataError("give --accept RECORD --says WORD [--note TEXT], or --undo RECORD, one at a time")
-    place = (log or "").removeprefix("sqlite:///")
+    place = (log or os.environ.get("CLINFLU_VERDICTS") or "").removeprefix("sqlite:///")
     if verify and place and "://" not in place and not Path(place).exists():
-        raise DataError(f"there is no log {Path(place).name!r} to verify; check its path")
+        raise DataError(f"there is no log {Path(place).name!r} to verify; check --log, or CLINFLU_VERDICTS")
     store, rule = VerdictStore(log) if log else VerdictStore.of_this_user(), Rule(budget=budget)
     if verify:
         typer.echo(store.verified_words())

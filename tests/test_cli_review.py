@@ -108,6 +108,14 @@ def test_a_log_that_is_not_there_is_never_called_whole(clinflu, tmp_path, before
     assert not (tmp_path / "mistyped.log").exists()
 
 
+def test_a_mistyped_log_in_the_environment_is_never_called_whole(clinflu, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLINFLU_VERDICTS", str(tmp_path / "mistyped.log"))
+    code, out, err = clinflu("review", "--verify")
+    assert (code, out) == (2, "")
+    assert "there is no log 'mistyped.log' to verify; check --log, or CLINFLU_VERDICTS" in err
+    assert not (tmp_path / "mistyped.log").exists()
+
+
 def test_the_names_of_the_orders_are_told_apart(saved, clinflu):
     code, _, err = clinflu("review", "--audit", saved, "--order", "best")
     assert code == 2

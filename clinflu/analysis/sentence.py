@@ -62,11 +62,8 @@ def carried(trace: Prediction) -> str:
         return "No past patient has any influence on this prediction."
     if patients <= FEW_PATIENTS:
         who = "one past patient" if patients == 1 else f"{patients} past patients"
-        return f"Half of the squared influence on it comes from {who}."
-    return (
-        "No few patients explain this prediction: half of the squared influence on it comes from "
-        f"{patients:,} past patients."
-    )
+        return f"Half of what moves it comes from {who}."
+    return f"No few patients explain this prediction: half of what moves it comes from {patients:,} past patients."
 
 
 def together_words(trace: Prediction, together: Together, shared: str = "", leaning: str = "") -> str:

@@ -20,6 +20,7 @@ LARGEST = 1e300
 ABSENT = "the column is absent"
 TEXT = "expected text"
 OUTCOME = "expected 0 or 1"
+OTHER_WORDS = "no row holds 0 or 1; put 1 where the event happened, or name the event's value as outcome_event"
 NEEDED = "missing, but every row needs it"
 TWICE = "this encounter id stands more than once; keep one row for each encounter"
 
@@ -172,6 +173,8 @@ def _checked_outcome(name: str, values: pd.Series, schema: CohortSchema) -> Chec
     numbers, unreadable = _numbers(values)
     missing = np.isnan(numbers) & ~unreadable
     other = ~missing & ~np.isin(numbers, (0.0, 1.0))
+    if (other | missing).all() and np.count_nonzero(other) > SHOWN:
+        return pd.Series(numbers, values.index, copy=False), [Broken(name, OTHER_WORDS)]
     return pd.Series(numbers, values.index, copy=False), _broken(name, {OUTCOME: other, NEEDED: missing})
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -27,8 +27,8 @@ AT_LEAST_FASTER, AT_MOST_SLOWER = 1.3, 2.0
 SOLVERS = {"newton": {"max_iter": 50, "tol": 1e-4}, "admm": {"max_iter": 5, "C": 1 / PENALTY}}
 
 
-def dask_rows(rows: int = ROWS, peer: Path | None = None) -> list[Any]:
-    """Measure the fit from cold, every row held by its backend already."""
+def dask_rows(rows: int = ROWS, peer: Path | None = None, solvers: Sequence[str] = tuple(SOLVERS)) -> list[Any]:
+    """Measure the fit from cold, every row held by its backend already; beside these solvers of dask-ml."""
     from rows import Row, at_least, below
 
     from clinflu.data.matrix.cluster import embedded
@@ -63,10 +63,12 @@ def dask_rows(rows: int = ROWS, peer: Path | None = None) -> list[Any]:
             f"{what}: 1 worker / in memory, 1 core", one / seconds["in memory, 1 core"], "times", below(AT_MOST_SLOWER)
         ),
     ]
-    return found + beside_rows(what, codes, y, peer, (two, norms[f"Dask, {WORKERS} workers"]))
+    return found + beside_rows(what, codes, y, peer, solvers, (two, norms[f"Dask, {WORKERS} workers"]))
 
 
-def beside_rows(what: str, codes: Any, y: np.ndarray, peer: Path | None, ours: tuple[float, float]) -> list[Any]:
+def beside_rows(
+    what: str, codes: Any, y: np.ndarray, peer: Path | None, solvers: Sequence[str], ours: tuple[float, float]
+) -> list[Any]:
     """Compare with dask-ml; a solver whose gradient ends larger than ours is slower than it says."""
     from rows import Row, below
 
@@ -76,7 +78,7 @@ def beside_rows(what: str, codes: Any, y: np.ndarray, peer: Path | None, ours: t
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "problem.npz"
         save(path, codes, y)
-        for solver in SOLVERS:
+        for solver in solvers:
             child = subprocess.run([peer, __file__, path, solver], check=True, capture_output=True, text=True)
             told = json.loads(child.stdout.splitlines()[-1])
             found += [
@@ -188,4 +190,6 @@ if __name__ == "__main__":
     else:
         from rows import as_table
 
-        print(as_table(dask_rows(int(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)))
+        rows, *rest = sys.argv[1:]
+        peer, *solvers = rest or [None]
+        print(as_table(dask_rows(int(rows), Path(peer) if peer else None, solvers or tuple(SOLVERS))))

@@ -137,16 +137,16 @@ def test_bars_of_scale_are_missed_where_time_or_planted_causes_are(bench):
     scale = bench["scale_rows"]
     told = {"load_s": 1.0, "fit_s": 1.0, "fit_peak_gib": 1.0, "training_rows": 60_000, "passes": 5}
     told |= {"gradient_norm": 1e-16, "first_estimates_s": 9.0, "estimates_s": 1.0, "refits_s": 1.0, scale.WITHOUT: 1.0}
-    told |= {"planted_peak_gib": 1.0, "planted": {"unit error": 0.9, "never audited": math.nan}}
+    told |= {"planted_peak_gib": 1.0, "planted": {"unit error": 0.9}, "top_ten": {"unit error": math.nan}}
     ten = told | {"fit_s": 10.9, "training_rows": 600_000}
     rows = scale.rows_of({100_000: told, 1_000_000: ten})
     assert not_met(rows) == []
     assert not any(row.bar for row in rows if row.name.startswith("100,000 rows"))
     assert figures(rows)["fit, 100,000 to 1,000,000 rows: time of a training row grows"] == pytest.approx(1.09)
-    worse = ten | {"fit_s": 181.0, "passes": 6, "planted": {"unit error": 0.7, "never audited": 0.5}}
+    worse = ten | {"fit_s": 181.0, "passes": 6, "planted": {"unit error": 0.7, "not judged before": 0.5}}
     assert not_met(scale.rows_of({100_000: told, 1_000_000: worse})) == [
         "1,000,000 rows: fit",
-        "1,000,000 rows: unit error, of the top ten",
+        "1,000,000 rows: unit error, average precision",
         "fit, 100,000 to 1,000,000 rows: time of a training row grows",
     ]
 

@@ -40,7 +40,7 @@ def test_the_children_are_found_in_at_most_three_clicks(page, case_server, uci_c
     clicks += 1
     wait_for_explanation(page, name)
     said = page.locator(".clinflu-patient").inner_text()
-    assert "Half of the squared influence on it comes from 2 past patients." in said
+    assert "Half of what moves it comes from 2 past patients." in said
     page.get_by_role("button", name="Which past patients taught it this?").click()
     clicks += 1
     page.wait_for_selector(".clinflu-card .clinflu-refitted")

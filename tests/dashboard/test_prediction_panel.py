@@ -39,7 +39,7 @@ def test_few_and_many_past_patients_behind_a_prediction_are_both_said(audit, sta
         (few if audit.prediction(one).patients_of_half <= 10 else many).append(one)
     assert few
     assert many
-    for chosen, words in ((few[0], "Half of the squared influence on it comes from"), (many[0], "No few patients")):
+    for chosen, words in ((few[0], "Half of what moves it comes from"), (many[0], "No few patients")):
         state.choose(chosen)
         found = brute_force_half(audit, chosen)
         assert words in read(panels["Patient"]).text

@@ -202,6 +202,18 @@ def test_ids_and_outcome_are_needed_and_ids_unique():
     assert message.count("expected 0 or 1") == 2
 
 
+def test_an_outcome_in_other_words_is_one_problem_that_says_what_to_do():
+    frame = pd.concat([table()] * 10, ignore_index=True)
+    frame["visit"] = [f"v{row}" for row in range(len(frame))]
+    frame["event"] = "yes"
+
+    message = message_of(frame)
+
+    assert places(message) == set()
+    assert "1 problem" in message
+    assert "name the event's value as outcome_event" in message
+
+
 def test_absent_columns_are_named_once():
     message = message_of(table().drop(columns=["visit", "event", "age", "ward"]))
 

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from clinflu.errors import ClinfluError, OneClassError
-from clinflu.influence import smoothed
+from clinflu.influence import pair_sums
 from clinflu.influence.functional import (
     CalibrationIntercept,
     CalibrationSlope,
@@ -205,7 +205,7 @@ def test_blocks_and_the_product_form_change_nothing(train, audited, monkeypatch,
     whole = SmoothAuroc(x, y, bandwidth)
     np.testing.assert_allclose(whole.at(margins), explicit.mean(), rtol=1e-12)
     slope = whole.slope(margins)
-    monkeypatch.setattr(smoothed, "PAIRS_AT_ONCE", 1000)
+    monkeypatch.setattr(pair_sums, "PAIRS_AT_ONCE", 1000)
     np.testing.assert_allclose(whole.at(margins), explicit.mean(), rtol=1e-12)
     np.testing.assert_allclose(whole.slope(margins), slope, rtol=1e-12, atol=1e-16)
     np.testing.assert_allclose(

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import cloudpickle
 import numpy as np
@@ -119,6 +120,35 @@ def test_a_worker_killed_in_the_middle_of_a_pass(held, workers):
     found = held.sums(slowly)[0]
     killing.join()
     np.testing.assert_array_equal(found, truth)
+
+
+def test_workers_that_die_over_the_same_part_are_one_line(held, workers):
+    truth = held.squares()
+    with dying_once_is_enough(workers), pytest.raises(BackendError, match="for want of memory") as caught:
+        held.sums(dies)
+    assert "\n" not in caught.value.one_line
+    np.testing.assert_array_equal(held.squares(), truth)  # by workers that started again
+
+
+@contextmanager
+def dying_once_is_enough(workers):
+    scheduler = workers.client.cluster.scheduler
+    before, scheduler.allowed_failures = scheduler.allowed_failures, 0
+    try:
+        yield
+    finally:
+        scheduler.allowed_failures = before
+
+
+def dies(x):
+    os.kill(os.getpid(), signal.SIGKILL)
+    return (x,)
+
+
+def test_provenance_links_to_the_pages_where_dask_shows_its_work(held):
+    link = re.search(r"Dask's dashboard: (http://127\.0\.0\.1:\d+/status)$", held.provenance)
+    with urlopen(link.group(1)) as page:
+        assert b"Dask" in page.read()
 
 
 def test_a_worker_killed_in_the_middle_of_a_fit_and_of_a_trace(disturbed, undisturbed, workers):
