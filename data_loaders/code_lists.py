@@ -1,7 +1,8 @@
 """Codes of diagnoses against published lists, and any text looked up once for each that there is."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,17 +30,23 @@ def plain_icd10(code: str) -> str:
     return matched[1] + matched[2] if matched else NOTHING
 
 
-def lies_in(code: str, ranges: Iterable[str]) -> bool:
+def lies_in(code: str, ranges: tuple[str, ...]) -> bool:
     """Return whether a plain code begins like one of some codes, or lies in a range such as ``"425.4-425.9"``.
 
     A code that was cut to its category lies in a range only where all of the category does: ``"428"`` lies in ``428``,
     but ``"443"`` does not lie in ``443.1-443.9``.
     """
-    for written in ranges:
-        first, _, last = written.replace(".", NOTHING).partition("-")
-        if first <= code[: len(first)] <= (last or first):
+    for length, first, last in _bounds(ranges):
+        if first <= code[:length] <= last:
             return True
     return False
+
+
+@cache
+def _bounds(ranges: tuple[str, ...]) -> tuple[tuple[int, str, str], ...]:
+    """Return of each range how many characters of a code count, and between which beginnings they lie."""
+    ends = (written.replace(".", NOTHING).partition("-") for written in ranges)
+    return tuple((len(first), first, last or first) for first, _, last in ends)
 
 
 def looked_up(texts: pd.Series | pd.DataFrame, answer: Callable[[str], Any]) -> NDArray[Any]:

@@ -25,8 +25,11 @@ def digest(*parts: object) -> str:
 
 
 def _content(part: object) -> bytes:
+    if type(part) is str:  # first, since ids are millions of them
+        written = repr(part).encode()
+        return b"str %d %b" % (len(written), written)
     if isinstance(part, pd.Index):
-        return _content([str(value) for value in part])
+        return _content(list(map(str, part)))
     if isinstance(part, np.ndarray):
         if part.dtype.hasobject:
             return _content(part.tolist())  # its bytes are addresses
