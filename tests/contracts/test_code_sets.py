@@ -19,6 +19,7 @@ from clinflu.analysis.subgroups import Bootstrap
 from clinflu.analysis.what_if.actions import Add
 from clinflu.dashboard.questions import typed_value
 from clinflu.data import FeatureSpec, Provenance, build_cohort
+from clinflu.data.backends import OnDask, Streamed
 from clinflu.data.code_sets import OTHER
 from clinflu.errors import DataError
 from clinflu.findings.material import Options
@@ -27,7 +28,13 @@ from clinflu.report import subgroup_report, trace_page
 from clinflu.report.source_check_page import source_check_page
 from clinflu.report.source_check_terminal import source_check_view
 
-HELD = ("sparse", "compact", "streamed")
+# So few rows would else be one part.
+HELD = {
+    "sparse": "sparse",
+    "compact": "compact",
+    "streamed": Streamed(part_rows=300),
+    "dask": OnDask(part_rows=500),
+}
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +106,7 @@ def test_an_edit_takes_codes_that_training_saw(audit, value):
 
 @pytest.mark.parametrize("name", HELD)
 def test_the_product_says_the_same_whatever_holds_the_codes(audit, name):
-    held = Audit.fit(audit.cohort, backend=name)
+    held = Audit.fit(audit.cohort, backend=HELD[name])
     assert held.study.design.x.backend == name
     np.testing.assert_allclose(held.model.theta, audit.model.theta, atol=1e-9)
     worst = str(audit.mistakes().index[0])
