@@ -127,6 +127,7 @@ def _of_a_table_alone(columns: Description) -> list[str]:
     said = {
         "file": columns.file,
         "outcome_event": columns.outcome_event,
+        "outcome_others": columns.outcome_others,
         "missing": columns.missing != ("",),
         "[[exclude]]": columns.rules,
         "[database]": columns.database,

@@ -9,6 +9,7 @@ Without ``file`` the table has the stem of the TOML: ``discharges.toml`` describ
     patient_id = "person"
     outcome = "readmitted"
     outcome_event = "yes"                         # optional: the value that means the event; otherwise 0 and 1
+    outcome_others = ["no", "later"]              # optional: what means no event, so that any other value is an error
     outcome_label = "readmitted within 30 days"   # optional
     missing = ["", "NA"]                          # optional: what stands for a missing value; otherwise [""]
     subgroups = ["sex"]                           # optional: otherwise all categories
@@ -65,6 +66,7 @@ from clinflu.data import Cohort, CohortSchema, Exclusion, Provenance, build_coho
 from clinflu.data.validation import SHOWN
 from clinflu.errors import LoaderError
 from data_loaders.reading import MAX_UNPACKED_BYTES, read_csv, read_member, require_distinct
+from data_loaders.outcome_words import misread_outcomes
 from data_loaders.table_description import DATABASE, SUFFIXES, Description, is_table_name, read_description, read_toml
 from data_loaders.tables.source import Source, require_path
 from data_loaders.toml_section import nearest
@@ -286,11 +288,14 @@ def _cohort(table: Rows, description: Description, schema: CohortSchema, loader:
     texts = (spec.name for spec in schema.features if not spec.is_number)
     for column in (schema.encounter_id, schema.patient_id, *texts):
         rows[column] = _text(rows[column])
+    broken, findings = (), ()
     if description.outcome_event is not None:
         outcome = _text(rows[schema.outcome])
         rows[schema.outcome] = (outcome == description.outcome_event).astype(float).where(outcome.notna())
+        broken, findings = misread_outcomes(table.name, schema.outcome, outcome, description)
     provenance = Provenance(table.name, table.sha256, loader, len(table.frame), exclusions)
-    return build_cohort(rows, schema, provenance, source_rows=pd.Series(rows.index + table.first_row))
+    in_source = pd.Series(rows.index + table.first_row)
+    return build_cohort(rows, schema, provenance, source_rows=in_source, broken=broken, findings=findings)
 
 
 def _at_risk(frame: pd.DataFrame, description: Description) -> tuple[pd.DataFrame, tuple[Exclusion, ...]]:

@@ -50,6 +50,8 @@ class Description:
         ``None`` where there are problems.
     outcome_event : str, optional
         The value of the outcome column that means the event; by default the column holds 0 and 1.
+    outcome_others : tuple of str, optional
+        The values that mean that there was no event; by default any other does.
     missing : tuple of str
         What stands for a missing value.
     rules : tuple of Rule
@@ -64,6 +66,7 @@ class Description:
     columns: tuple[str, ...]
     schema: CohortSchema | None
     outcome_event: str | None
+    outcome_others: tuple[str, ...] | None
     missing: tuple[str, ...]
     rules: tuple[Rule, ...]
     database: Database | None
@@ -128,7 +131,9 @@ def description_of(content: dict[str, Any]) -> Description:
         table.problem(f"file and [{DATABASE}] both say where the rows are; leave one out")
     keys = {key: table.text(key, required=True) for key in KEYS}
     _require_distinct_keys(keys, features, baselines, problems)
-    event = table.text("outcome_event")
+    event, others = table.text("outcome_event"), table.texts("outcome_others")
+    if others and (event is None or event in others):
+        table.problem("outcome_others are the values beside outcome_event that mean no event; give both, apart")
     label = table.text("outcome_label") or (keys["outcome"] or "").replace("_", " ")
     missing = table.texts("missing")
     subgroups = _subgroups(table, features)
@@ -137,7 +142,7 @@ def description_of(content: dict[str, Any]) -> Description:
     named = [*keys.values(), *(rule.column for rule in rules), *features, *baselines]
     columns = tuple(dict.fromkeys(name for name in named if name))
     return Description(
-        file, columns, schema, event, ("",) if missing is None else missing, rules, database, tuple(problems)
+        file, columns, schema, event, others, ("",) if missing is None else missing, rules, database, tuple(problems)
     )
 
 

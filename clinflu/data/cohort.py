@@ -1,6 +1,7 @@
 """A cohort: one row an encounter at risk, what its columns mean and where it comes from."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from clinflu.data.finding import Finding
 from clinflu.data.schema import CohortSchema
-from clinflu.data.validation import require_columns, validate
+from clinflu.data.validation import Broken, require_columns, validate
 from clinflu.errors import DataError, LoaderError
 
 FEWEST_TO_JUDGE = 100
@@ -182,6 +183,8 @@ def build_cohort(
     *,
     source_rows: pd.Series | None = None,
     planted: tuple[PlantedCause, ...] = (),
+    broken: Sequence[Broken] = (),
+    findings: tuple[Finding, ...] = (),
 ) -> Cohort:
     """Return the rows as a cohort, once every value has been checked against the schema.
 
@@ -197,6 +200,10 @@ def build_cohort(
         Row numbers in the source, for the messages; by default the position, counted from 1.
     planted : tuple of PlantedCause
         Only for simulated cohorts.
+    broken : sequence of Broken
+        What the loader found wrong already, told with the rest.
+    findings : tuple of Finding
+        What it noticed.
 
     Raises
     ------
@@ -213,9 +220,9 @@ def build_cohort(
     if kept != len(rows):
         raise LoaderError(f"{provenance.source}: the flowchart ends at {kept} encounters, but {len(rows)} were given")
     _refuse_identifiers(rows, schema, provenance.source)
-    frame = validate(pd.DataFrame({name: rows[name] for name in columns}, copy=False), schema, source_rows)
+    frame = validate(pd.DataFrame({name: rows[name] for name in columns}, copy=False), schema, source_rows, broken)
     frame = frame.astype({schema.outcome: "int8"}).set_index(schema.encounter_id)
-    return Cohort(frame, schema, provenance, planted)
+    return Cohort(frame, schema, provenance, planted, findings)
 
 
 def _refuse_identifiers(rows: pd.DataFrame, schema: CohortSchema, source: str) -> None:

@@ -1,6 +1,6 @@
 """Every problem of a table, at once, by row and column and never by value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,12 @@ def require_columns(frame: pd.DataFrame, names: list[str] | tuple[str, ...], sou
         )
 
 
-def validate(frame: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series | None = None) -> pd.DataFrame:
+def validate(
+    frame: pd.DataFrame,
+    schema: CohortSchema,
+    source_rows: pd.Series | None = None,
+    broken_already: Sequence[Broken] = (),
+) -> pd.DataFrame:
     """Return the frame with its columns in the types of the schema.
 
     Parameters
@@ -85,6 +90,8 @@ def validate(frame: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series |
         What each column must hold.
     source_rows : Series of int, optional
         For each row of the frame, its number in the source, for the messages; by default counted from 1.
+    broken_already : sequence of Broken
+        What whoever read the source found wrong, told with the rest.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def validate(frame: pd.DataFrame, schema: CohortSchema, source_rows: pd.Series |
         All problems in one message: row, column and what was expected, without the value found.
     """
     kinds = _kinds(schema)
-    checked, broken = {}, [Broken(name, ABSENT) for name in kinds if name not in frame.columns]
+    checked, broken = {}, [*broken_already, *(Broken(name, ABSENT) for name in kinds if name not in frame.columns)]
     for name in (str(one) for one in frame.columns if one in kinds):
         checked[name], found = kinds[name](name, frame[name], schema)
         broken += found
