@@ -24,7 +24,7 @@ from clinflu.errors import ClinfluError, DataError
 
 CLINICIAN, ANALYST = ROLES = ("clinician", "analyst")
 NO_AUDIT = "The saved audit could not be opened. Save it again with clinflu run --save, and start clinflu app anew."
-ANSWER = ".clinflu-answer"
+ANSWERS = {"change": ".clinflu-answer", "altered": ".clinflu-altered"}
 LEADS_TO = {PATIENT: "Patient", PAST_PATIENTS: "PastPatients", WHAT_IF: "WhatIf"}
 
 
@@ -113,8 +113,8 @@ def _lead(state: State, panels: tuple[Panel, ...]) -> None:
     last = [(state.screen.encounter_id, state.screen.step)]
 
     def follow(what: str) -> None:
-        if what == "change":
-            by_name["WhatIf"].widget.arrive(ANSWER)
+        if what == state.awaited and what in ANSWERS:
+            by_name["WhatIf"].widget.arrive(ANSWERS[what])
         now = (state.screen.encounter_id, state.screen.step)
         if what == SCREEN and now != last[0] and now[1] and (now[1] > last[0][1] or now[0] != last[0][0]):
             by_name[LEADS_TO[now[1]]].widget.arrive()

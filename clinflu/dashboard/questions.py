@@ -237,7 +237,7 @@ QUESTIONS: dict[str, Question] = {
         lambda audit, screen, progress, _: audit.fragility(
             screen.encounter_id, threshold=screen.threshold, progress=progress
         ),
-        "Estimating every plausible edit of every past record",
+        "Searching how much one altered past record could change",
     ),
     "ledger": Question(
         lambda screen: (_of_past(screen), screen.by) if _of_past(screen) else None,

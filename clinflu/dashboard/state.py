@@ -38,6 +38,10 @@ from clinflu.verdicts.verdict import LONGEST_NOTE, account_name, plain_text
 
 KEPT = 500
 SCREEN, STATUS = "screen", "status"
+THERE = {
+    "change": "The answer is there: it is shown under What if.",
+    "altered": "The search is done: what it found is shown under What if.",
+}
 VERDICT_KEPT, VERDICT_GONE = "Your verdict is kept; Undo takes it back.", "Your verdict was taken back."
 
 
@@ -62,6 +66,8 @@ class State:
         One line each for the user; never a value of a patient.
     stamp : int
         Goes up with every other subject.
+    awaited : str
+        The question that the user has just asked, to whose answer the reader is to be led; empty after another step.
     """
 
     def __init__(
@@ -77,7 +83,7 @@ class State:
         self.role = role
         self.checkpoints: dict[str, Screen] = {}
         self._answers = Answers(audit, self._hear)
-        self.status = self.error = ""
+        self.status = self.error = self.awaited = ""
         self.stamp = 0
         self.revealed = self.help_open = False
         self._filing = Filing(audit.study.fingerprint, store)
@@ -229,6 +235,7 @@ class State:
         if ask == self.screen.asked and failed is not None and failed.status == FAILED:
             self.try_again()
         self._go(step=WHAT_IF, asked=ask)
+        self._await("change")
 
     def ask_altered(self) -> None:
         """Ask how much one altered past record could change the chosen prediction."""
@@ -237,6 +244,7 @@ class State:
         if failed is not None and failed.status == FAILED:
             self.try_again()
         self._go(step=WHAT_IF, altered_for=self.screen.encounter_id)
+        self._await("altered")
 
     def judge(self, subject: Subject, encounter_id: str, says: str, note: str = "") -> None:
         """Say what is to be thought of the prediction, or of a past record; an empty word takes it back."""
@@ -452,9 +460,14 @@ class State:
         subject = screen.encounter_id != self.screen.encounter_id
         self.stamp += subject
         self.revealed = self.revealed and not subject
-        self.screen, self.error, self.status = screen, "", ""
+        self.screen, self.error, self.status, self.awaited = screen, "", "", ""
         self._answers.enter(screen, found)
         self._tell(SCREEN)
+
+    def _await(self, name: str) -> None:
+        """Lead the reader to an answer: at once where it is there, else as soon as it is."""
+        self.awaited, self.status = name, ""
+        self._hear(name if self.answers[name].status != WORKING else PROGRESS)
 
     def _named(self, subject: Subject, encounter_id: str) -> tuple[str, str]:
         here = self.names.encounter(self.screen.encounter_id)
@@ -474,6 +487,8 @@ class State:
 
     def _hear(self, what: str) -> None:
         """Pass on what happened to an answer; what fails on the way is one line for the user."""
+        if what == self.awaited and self.answer(what) is not None:
+            self.status = THERE[what]
         self.guarded(self._tell)(STATUS if what == PROGRESS else what)
 
     def _tell(self, what: str) -> None:

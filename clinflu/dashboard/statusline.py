@@ -29,18 +29,24 @@ class StatusLine:
         bar = node("div", self._bar(), class_="clinflu-line clinflu-progress")
         self.widget.show(node("div", error, node("div", status, bar, class_="clinflu-doing")), state.stamp)
 
+    def _first(self) -> str:
+        """Return which of the questions that are worked on is told of: the one just asked, where it is among them."""
+        working = [name for name, one in self._state.answers.items() if one.status == WORKING]
+        return min(working, key=lambda name: name != self._state.awaited, default="")
+
     def _working(self) -> str:
-        names = [name for name, one in self._state.answers.items() if one.status == WORKING]
-        return doing(names[0], self._state.screen) if names else ""
+        first = self._first()
+        return doing(first, self._state.screen) if first else ""
 
     def _bar(self) -> Child:
-        working = [one for one in self._state.answers.values() if one.status == WORKING]
-        if not working:
+        first = self._first()
+        if not first:
             return None
-        done, total = working[0].done, working[0].total
+        answer = self._state.answers[first]
+        done, total = answer.done, answer.total
         value = {"value": str(done), "max": str(total)} if total else {}
         stop = node("button", "Stop", type="button", act="stop", class_="clinflu-quiet")
-        left = time_left(time.monotonic() - working[0].since, done, total)
+        left = time_left(time.monotonic() - answer.since, done, total)
         return [node("progress", aria_label="How far it is", **value), node("span", left) if left else None, stop]
 
     def _receive(self, act: str, _: str, __: Any) -> None:

@@ -6,7 +6,10 @@ import pytest
 from dashboard.steps import every_step, past
 
 from clinflu import Edit, Remove
+from clinflu.dashboard.app import ANSWERS
+from clinflu.dashboard.questions import QUESTIONS, SEARCHING
 from clinflu.dashboard.screen import EDIT, RELABEL, REMOVE, Ask
+from clinflu.dashboard.statusline import StatusLine
 from clinflu.dashboard.wording import alert, percent, points, step
 
 
@@ -133,6 +136,45 @@ def test_how_much_one_altered_record_could_change_is_shown_without_ids(fresh, da
     state.choose(str(fresh.mistakes().index[3]))
     state.open_what_if()
     assert found.words not in read(panel).text
+
+
+@pytest.mark.parametrize(
+    ("name", "ask", "words"),
+    [
+        ("change", ("ask-fewest", REMOVE), (SEARCHING, "The answer is there")),
+        ("altered", ("ask-altered",), (QUESTIONS["altered"].doing, "The search is done")),
+    ],
+)
+def test_the_reader_is_led_to_an_answer_whenever_it_is_asked(later, send, read, name, ask, words):
+    (state, panels), (doing, there) = later, words
+    state.choose(str(state.audit.mistakes().index[0]))
+    state.open_past_patients()
+    state.open_what_if()  # the refits of the past patients are still under way
+    panel, line = panels["WhatIf"].widget, StatusLine(state, "page")
+    arrivals = panel.arrivals
+    send(panels["WhatIf"], *ask)
+    assert (panel.arrivals, read(line).one("div", "clinflu-status").text) == (arrivals, f"{doing} …")
+    state._answers._jobs.run(name)
+    assert (panel.arrivals, panel.part) == (arrivals + 1, ANSWERS[name])
+    assert read(panels["WhatIf"]).all("div", ANSWERS[name].removeprefix("."))
+    assert state.status.startswith(there)
+    state.say("Undone.")
+    send(panels["WhatIf"], *ask)
+    assert (panel.arrivals, panel.part) == (arrivals + 2, ANSWERS[name])
+    assert state.status.startswith(there)
+
+
+def test_an_answer_that_was_not_just_asked_leads_nobody_away(later, send):
+    state, panels = later
+    state.choose(str(state.audit.mistakes().index[0]))
+    state.open_past_patients()
+    state.open_what_if()
+    send(panels["WhatIf"], "ask-altered")
+    state._answers._jobs.run("altered")
+    arrivals = panels["WhatIf"].widget.arrivals
+    state.set_threshold(0.3)
+    state._answers._jobs.run("altered")
+    assert (panels["WhatIf"].widget.arrivals, state.status) == (arrivals, "")
 
 
 def test_what_cannot_be_asked_is_said_in_one_line(dashboard, panels, send, opened):

@@ -34,7 +34,7 @@ def answer_box(state: State) -> Child:
         return None
     found: Fragility | None = state.answer("altered")
     if found is None:
-        return progress_bar(state, "altered")
+        return node("div", progress_bar(state, "altered"), class_="clinflu-answer clinflu-altered")
     rows = [_row(one, state.names) for one in found.to_frame().reset_index().to_dict("records")]
     return node(
         "div",
@@ -42,7 +42,7 @@ def answer_box(state: State) -> Child:
         paragraphs(found.words),
         table("The strongest of each kind, either way", HEADS, rows, numbers=range(3, 5)),
         paragraphs(NOTE, class_="clinflu-note"),
-        class_="clinflu-answer",
+        class_="clinflu-answer clinflu-altered",
         role="region",
         aria_label="How much one altered past record could change",
     )
