@@ -525,7 +525,8 @@ class Audit:
         wrong = self.mistakes(threshold)
         if wrong.empty:
             raise DataError(
-                "no audited prediction was wrong at this threshold; give an encounter, or another threshold"
+                f"none of the {len(self.study.split.audited):,} audited predictions was wrong at this threshold; give an "
+                "encounter, another threshold, or a table of more encounters"
             )
         return str(wrong.index[0])
 

@@ -36,10 +36,7 @@ def lies_in(code: str, ranges: tuple[str, ...]) -> bool:
     A code that was cut to its category lies in a range only where all of the category does: ``"428"`` lies in ``428``,
     but ``"443"`` does not lie in ``443.1-443.9``.
     """
-    for length, first, last in _bounds(ranges):
-        if first <= code[:length] <= last:
-            return True
-    return False
+    return any(first <= code[:length] <= last for length, first, last in _bounds(ranges))
 
 
 @cache

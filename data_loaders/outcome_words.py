@@ -1,5 +1,7 @@
 """An outcome in words: which of them are neither the event nor what was said to be none."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -11,7 +13,16 @@ NEITHER = "expected outcome_event or one of outcome_others"
 WRITTEN_OTHERWISE = "expected the event exactly as outcome_event writes it"
 MANY_WORDS = "{} values beside the event all count as no event; name them in outcome_others if that is right"
 
-Misread = tuple[tuple[Broken, ...], tuple[Finding, ...]]
+
+@dataclass(frozen=True, slots=True)
+class Misread:
+    """What is wrong with the words of an outcome, and what is doubtful."""
+
+    broken: tuple[Broken, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+NOTHING_MISREAD = Misread()
 
 
 def misread_outcomes(source: str, column: str, outcome: pd.Series, description: Description) -> Misread:
@@ -31,11 +42,11 @@ def misread_outcomes(source: str, column: str, outcome: pd.Series, description: 
     beside = (outcome.notna() & (outcome != event)).to_numpy(dtype=bool)
     if others is not None:
         strange = beside & ~outcome.isin(others).to_numpy(dtype=bool)
-        return _broken(column, NEITHER, strange), ()
+        return Misread(_broken(column, NEITHER, strange))
     alike = beside & (_plain(outcome) == event.strip().casefold()).to_numpy(dtype=bool, na_value=False)
     words = outcome[beside].nunique()
     doubtful = (Finding(source, column, MANY_WORDS.format(words), int(np.count_nonzero(beside))),) if words > 1 else ()
-    return _broken(column, WRITTEN_OTHERWISE, alike), doubtful
+    return Misread(_broken(column, WRITTEN_OTHERWISE, alike), doubtful)
 
 
 def _plain(words: pd.Series) -> pd.Series:

@@ -56,7 +56,7 @@ A score that the table already holds may be named to compare the model with. It 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,8 @@ import pandas as pd
 from clinflu.data import Cohort, CohortSchema, Exclusion, Provenance, build_cohort
 from clinflu.data.validation import SHOWN
 from clinflu.errors import LoaderError
+from data_loaders.outcome_words import NOTHING_MISREAD, misread_outcomes
 from data_loaders.reading import MAX_UNPACKED_BYTES, read_csv, read_member, require_distinct
-from data_loaders.outcome_words import misread_outcomes
 from data_loaders.table_description import DATABASE, SUFFIXES, Description, is_table_name, read_description, read_toml
 from data_loaders.tables.source import Source, require_path
 from data_loaders.toml_section import nearest
@@ -288,14 +288,15 @@ def _cohort(table: Rows, description: Description, schema: CohortSchema, loader:
     texts = (spec.name for spec in schema.features if not spec.is_number)
     for column in (schema.encounter_id, schema.patient_id, *texts):
         rows[column] = _text(rows[column])
-    broken, findings = (), ()
+    misread = NOTHING_MISREAD
     if description.outcome_event is not None:
         outcome = _text(rows[schema.outcome])
         rows[schema.outcome] = (outcome == description.outcome_event).astype(float).where(outcome.notna())
-        broken, findings = misread_outcomes(table.name, schema.outcome, outcome, description)
+        misread = misread_outcomes(table.name, schema.outcome, outcome, description)
     provenance = Provenance(table.name, table.sha256, loader, len(table.frame), exclusions)
     in_source = pd.Series(rows.index + table.first_row)
-    return build_cohort(rows, schema, provenance, source_rows=in_source, broken=broken, findings=findings)
+    cohort = build_cohort(rows, schema, provenance, source_rows=in_source, broken=misread.broken)
+    return replace(cohort, findings=misread.findings)
 
 
 def _at_risk(frame: pd.DataFrame, description: Description) -> tuple[pd.DataFrame, tuple[Exclusion, ...]]:

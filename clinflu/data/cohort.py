@@ -184,7 +184,6 @@ def build_cohort(
     source_rows: pd.Series | None = None,
     planted: tuple[PlantedCause, ...] = (),
     broken: Sequence[Broken] = (),
-    findings: tuple[Finding, ...] = (),
 ) -> Cohort:
     """Return the rows as a cohort, once every value has been checked against the schema.
 
@@ -202,8 +201,6 @@ def build_cohort(
         Only for simulated cohorts.
     broken : sequence of Broken
         What the loader found wrong already, told with the rest.
-    findings : tuple of Finding
-        What it noticed.
 
     Raises
     ------
@@ -222,7 +219,7 @@ def build_cohort(
     _refuse_identifiers(rows, schema, provenance.source)
     frame = validate(pd.DataFrame({name: rows[name] for name in columns}, copy=False), schema, source_rows, broken)
     frame = frame.astype({schema.outcome: "int8"}).set_index(schema.encounter_id)
-    return Cohort(frame, schema, provenance, planted, findings)
+    return Cohort(frame, schema, provenance, planted)
 
 
 def _refuse_identifiers(rows: pd.DataFrame, schema: CohortSchema, source: str) -> None:

@@ -29,7 +29,7 @@ def _content(part: object) -> bytes:
         written = repr(part).encode()
         return b"str %d %b" % (len(written), written)
     if isinstance(part, pd.Index):
-        return _content(list(map(str, part)))
+        part = list(map(str, part))
     if isinstance(part, np.ndarray):
         if part.dtype.hasobject:
             return _content(part.tolist())  # its bytes are addresses

@@ -1,8 +1,8 @@
 """Sums over all pairs of sigmoid(a_i - b_j) and of its derivative; millions of values are seen from a few nodes.
 
 Between its nodes the sum is a polynomial: on panels as wide as the sigmoid's own scale it is so to rounding, since the
-sigmoid has no pole nearer than pi. The values then count as weights at the nodes, as in the black-box fast multipole method
-of Fong & Darve (2009), doi:10.1016/j.jcp.2009.08.031, with one level.
+sigmoid has no pole nearer than pi. The values then count as weights at the nodes, as in the black-box fast multipole
+method of Fong & Darve (2009), doi:10.1016/j.jcp.2009.08.031, with one level.
 """
 
 from collections.abc import Iterator
@@ -73,7 +73,8 @@ class Panels:
         """Give blocks of the values and their Chebyshev polynomials, (block, NODES)."""
         for start in range(0, len(self.of), VALUES_AT_ONCE):
             part = slice(start, start + VALUES_AT_ONCE)
-            yield part, chebvander(self.within[part], NODES - 1)
+            powers: Matrix = chebvander(self.within[part], NODES - 1)
+            yield part, powers
 
 
 def sigmoid_sum(first: Vector, second: Vector) -> float:

@@ -350,7 +350,7 @@ def test_levels_that_go_are_said(small_study):
     assert "ward=intensive" in lost.warnings[0]
     reference = what_if(small_study, Remove(query="ward == 'medical'"))
     assert len(reference.warnings) == 1
-    assert "reference level" in reference.warnings[0]
+    assert "against which the other levels are compared" in reference.warnings[0]
     assert "ward=medical" in reference.warnings[0]
     whole = [name for name, ward in small_study.train_frame["ward"].items() if ward == "intensive"]
     kept = what_if(small_study, Remove(whole), Add(copies_of={whole[0]: 1}))

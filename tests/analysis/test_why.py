@@ -314,7 +314,7 @@ def test_remedies_are_the_refits_of_the_what_if_engine(small_study, found, sides
         refit = what_if(small_study, action)
         check_consequence(small_study, by_label[label].consequence, refit.model.theta)
         assert by_label[label].encounters == len(ids)
-    assert "No longer varies" in by_label["Its own training encounters left out"].warnings[0]
+    assert "Training no longer tells" in by_label["Its own training encounters left out"].warnings[0]
     worst = next(one for one in found.groups.harmful if not one.is_own)
     without = next(one for one in found.remedies if one.kind == "harmful_left_out")
     assert without.consequence is worst.refit

@@ -67,7 +67,7 @@ def _of_the_top_ten(audit: Audit) -> dict[str, float]:
 
 
 def _average_precision(audit: Audit) -> dict[str, float]:
-    """Return, by planted cause, how well all training encounters in their order part the responsible from the others."""
+    """Return, by planted cause, how well the order of all training encounters parts the responsible from the others."""
     try:
         ranking = planted_ranking(audit.study, methods=(METHOD,), audited_per_cause=TRACED_OF_A_CAUSE)
     except DataError:  # a small table may hold no prediction that a planted cause made wrong

@@ -261,6 +261,16 @@ def test_the_pages_of_the_data_check_count_codes(coded_cohort):
     assert f"{one['levels']} codes, I10 {one['commonest_percent']:.1f} %" in console.export_text()
 
 
+@pytest.mark.parametrize(("between", "said"), [(",", "a comma"), ("|", "a bar"), (" ", "a space")])
+def test_a_set_that_is_parted_by_something_else_is_noticed(coded_cohort, between, said):
+    rows = coded_cohort.frame.reset_index()
+    rows["diagnoses"] = rows["diagnoses"].str.replace(";", between, regex=False)
+    wrong = build_cohort(rows, coded_cohort.schema, Provenance("wrong", "0" * 64, "none", len(rows), simulated=True))
+    (alarm,) = [one for one in source_check(wrong).alarms if "separator" in one.says]
+    assert said in alarm.says
+    assert not [one for one in source_check(coded_cohort).alarms if "separator" in one.says]
+
+
 def test_a_coefficient_of_the_hospital_names_a_code(coded_cohort):
     frame = coded_cohort.frame
     held = frame["diagnoses"].fillna("").str.split(";").map(lambda codes: "K21" in codes)

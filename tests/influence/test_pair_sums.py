@@ -1,4 +1,4 @@
-"""Sums over all pairs are those of scipy's sigmoid over every pair, however many values there are and however they lie."""
+"""Sums over all pairs are those of scipy's sigmoid over every pair, however many there are and however they lie."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from clinflu.influence.pair_sums import sigmoid_sum, slope_sums
 
 SHAPES = {
     "many close together": lambda rng: (rng.normal(0.4, 3.0, 3_000), rng.normal(0.0, 3.0, 4_000)),
-    "all the same": lambda rng: (np.zeros(2_000), np.zeros(2_000)),
+    "all the same": lambda rng: (np.full(2_000, same := rng.random()), np.full(2_000, same)),
     "on the edges of panels": lambda rng: (rng.integers(-9, 9, 2_000).astype(float), rng.integers(-9, 9, 2_000) + 0.0),
     "far apart": lambda rng: (rng.normal(0.0, 1.0, 1_500) - 500.0, rng.normal(0.0, 1.0, 1_500) + 500.0),
     "strewn wide": lambda rng: (rng.normal(0.0, 1e5, 800), rng.normal(0.0, 1e5, 800)),

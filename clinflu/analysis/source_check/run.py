@@ -6,6 +6,7 @@ from clinflu.analysis.source_check.duplicates import duplicates, row_contents
 from clinflu.analysis.source_check.impossible import impossible
 from clinflu.analysis.source_check.leakage import leakage
 from clinflu.analysis.source_check.result import SourceCheck
+from clinflu.analysis.source_check.separators import other_separators
 from clinflu.analysis.source_check.sides import sides
 from clinflu.analysis.source_check.summary import summary
 from clinflu.analysis.source_check.units import other_units
@@ -29,7 +30,7 @@ def source_check(cohort: Cohort) -> SourceCheck:
         summary=summary(cohort),
         variables=variables(cohort, columns),
         left_out=cohort.findings,
-        suspicious=(*impossible(cohort, columns), *other_units(cohort, columns)),
+        suspicious=(*impossible(cohort, columns), *other_units(cohort, columns), *other_separators(cohort)),
         duplicates=duplicates(cohort, contents),
         leakage=leakage(cohort, columns),
         sides=sides(cohort, contents),

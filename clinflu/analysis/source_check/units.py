@@ -45,7 +45,7 @@ class Suspicious:
     Parameters
     ----------
     kind : str
-        ``"unit"``, ``"code"``, ``"apart"``, ``"negative"``, ``"bounds"`` or ``"age"``.
+        ``"unit"``, ``"code"``, ``"apart"``, ``"negative"``, ``"bounds"``, ``"age"`` or ``"separator"``.
     says : str
         What is wrong, to be read after the label of the variable.
     ratio : float, optional

@@ -33,13 +33,13 @@ def warnings_after(study: Study, change: Change) -> tuple[str, ...]:
     found = []
     if columns:
         found.append(
-            f"No longer varies among the training encounters: {_listed(columns)}. Its coefficient is held by the "
-            "penalty alone and says nothing."
+            f"Training no longer tells {_listed(columns)} apart from the rest: what the model now says of it is a guess, "
+            "held by the penalty alone."
         )
     if lost:
         found.append(
-            f"The reference level no longer occurs in training: {_listed(sorted(lost))}. Odds ratios against it are "
-            "held by the penalty alone."
+            f"Training no longer holds {_listed(sorted(lost))}, against which the other levels are compared: odds ratios "
+            "against it are a guess, held by the penalty alone."
         )
     return tuple(found)
 
