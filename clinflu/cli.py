@@ -329,8 +329,9 @@ def app_command(
 
     from clinflu.dashboard.serving.access import granted
     from clinflu.dashboard.serving.app import serve
-    from clinflu.dashboard.serving.processes import end_cleanly
+    from clinflu.dashboard.serving.processes import end_cleanly, require_port
 
+    require_port(port)
     access = granted(host, password_file, proxy)  # what may not be reached is refused before anything is read
     end_cleanly()
     fitted = _audit((data, loader, readmission), audit, penalty, seed, family, backend)

@@ -318,6 +318,15 @@ def test_saved_audits_are_their_owners_alone(audit, tmp_path):
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in (tmp_path / "audit").iterdir())
 
 
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999])
+def test_a_port_that_is_none_is_refused_in_one_line_before_anything_is_read(clinflu, monkeypatch, port):
+    monkeypatch.setattr("clinflu.cli._audit", lambda *_: pytest.fail("read"))
+    for command in ("app", "lab"):
+        code, out, err = clinflu(command, "--port", port)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "a port is a number from 1 to 65535" in err
+
+
 def test_a_port_in_use_gets_no_token(tmp_path, small_study):
     save_study(small_study, tmp_path / "audit")
     with socket.socket() as other:

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 from clinflu.dashboard.serving.access import LOOPBACK
-from clinflu.errors import StoreError
+from clinflu.errors import DataError, StoreError
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
 PORT = "port"
-ANY_PORT = 0
+ANY_PORT, LAST_PORT = 0, 65_535
 
 Server = subprocess.Popen[bytes]
 
@@ -37,8 +37,15 @@ def require_ours(host: str) -> None:
             raise _not_ours(host) from None
 
 
+def require_port(port: int | None) -> None:
+    """Raise DataError where a number is no port: the server would take it for another one without a word."""
+    if port is not None and not ANY_PORT <= port <= LAST_PORT:
+        raise DataError(f"a port is a number from 1 to {LAST_PORT}, or {ANY_PORT} for any free one; give another")
+
+
 def require_free(port: int | None, host: str = LOOPBACK) -> None:
     """Raise StoreError where somebody listens on the port already: what opens the page is not for them."""
+    require_port(port)
     if port and listens(port, host):
         raise StoreError(f"port {port} is in use; give another port")
 
