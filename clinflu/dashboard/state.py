@@ -29,6 +29,7 @@ from clinflu.dashboard.screen import (
     Screen,
     one_line,
 )
+from clinflu.dashboard.undoing import log_words, step_words
 from clinflu.dashboard.worklist import PAGE_ROWS, Worklist
 from clinflu.data.arrays import Flags
 from clinflu.errors import DataError
@@ -371,7 +372,7 @@ class State:
         self._enter(before)
         self._past.pop()
         self._future.append(current)
-        self._say("Undone.")
+        self._say(f"Undone: {step_words(before, current, self.names.encounter)}.{log_words(current, before)}")
 
     def redo(self) -> None:
         """Return to the screen that was undone."""
@@ -382,7 +383,7 @@ class State:
         self._enter(after)
         self._future.pop()
         self._past.append(current)
-        self._say("Done again.")
+        self._say(f"Done again: {step_words(current, after, self.names.encounter)}.{log_words(current, after)}")
 
     def keep(self, name: str) -> None:
         """Keep the screen under a name."""
