@@ -3,6 +3,8 @@
 import pytest
 from dashboard.steps import cards
 
+from clinflu.dashboard.app import build
+from clinflu.dashboard.session_file import as_text, open_text
 from clinflu.verdicts import PREDICTION, RECORD
 
 
@@ -42,6 +44,26 @@ def test_a_past_record_is_judged_on_its_card(panels, send, read, store, opened, 
         one.one("select", act="judge").chosen.get("value") for key, one in cards(read(panel)).items() if key != name
     ]
     assert set(others) == {""}
+
+
+def test_what_is_said_of_a_kept_verdict_is_true(dashboard, send, read, state_of, store, worst):
+    audit, panel = dashboard.state.audit, dashboard.panels[1]
+    key = f"prediction {audit.pseudonyms.encounter(worst)}"
+    send(panel, "judge", key, "missing_factor")
+    (said,) = [one.text for one in read(panel).all("p", "clinflu-note") if "Kept" in one.text]
+    kept, anew, saved = said.replace(";", ".").split(".")[:3]
+    assert "log" in kept
+    assert "close this page" in kept
+    assert len(store.current(audit.study.fingerprint)) == 1
+    reloaded = build(state_of(audit))
+    patient = reloaded.panels[1]
+    reloaded.state.choose(worst)
+    assert "no longer shows it" in anew
+    assert read(patient).one("select", act="judge").chosen.text == "no verdict yet"
+    assert len(store.current(audit.study.fingerprint)) == 1
+    open_text(reloaded.state, as_text(dashboard.state))
+    assert "file" in saved
+    assert read(patient).one("select", act="judge").chosen.get("value") == "missing_factor"
 
 
 @pytest.mark.parametrize("key", ["weather E-K3QX7A2M5T", "record E-NOBODY2222", "record", "", "record <b>"])

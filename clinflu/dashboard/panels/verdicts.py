@@ -11,7 +11,8 @@ from clinflu.verdicts import RECORD, Subject
 
 NOTE_LENGTH = "2000"
 KEPT = (
-    "Kept for those who look after the model; on this page it stands until you reload. Save to a file to go on later."
+    "Kept in the log for those who look after the model, also when you close this page. A page that is opened anew no "
+    "longer shows it here; a file that you save now does."
 )
 NONE_YET = "no verdict yet"
 
