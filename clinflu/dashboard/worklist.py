@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from clinflu.analysis.mistakes import FALSE_ALARM, RIGHT, kinds
 from clinflu.analysis.mistakes import MISSED as MISSED_KIND
@@ -25,6 +24,7 @@ from clinflu.dashboard.screen import (
     YOUNGEST,
     Screen,
 )
+from clinflu.dashboard.search import Search
 from clinflu.data.age import age_bounds, age_feature, is_65_and_over, is_child
 from clinflu.data.arrays import Flags, Rows, Vector
 from clinflu.data.shown import shown
@@ -103,6 +103,7 @@ class Worklist:
         self._window: tuple[object, tuple[Listed, ...]] | None = None
         self.age = age_feature(audit.cohort.schema, audit.cohort.frame)
         self._kinds: tuple[float, np.ndarray] | None = None
+        self._found: tuple[str, Flags] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -123,6 +124,13 @@ class Worklist:
         kind = self.kinds(screen.threshold)
         known = {CHILDREN: self._children, OLD: self._old, MISSED: kind == MISSED_KIND, ALARM: kind == FALSE_ALARM}
         return known if low is None else {**known, LOW: low}
+
+    def found(self, text: str) -> Flags:
+        """Return which encounters a search finds; see :class:`clinflu.dashboard.search.Search`."""
+        if self._found is None or self._found[0] != text:
+            everybody = np.ones(len(self.rows), dtype=bool)  # without a search, nobody waits for one to be prepared
+            self._found = text, self._search.found(text) if text.strip() else everybody
+        return self._found[1]
 
     def order(self, screen: Screen, low: Flags | None = None) -> Rows:
         """Return the places of the encounters that the screen lists, in its order.
@@ -180,8 +188,7 @@ class Worklist:
         flags = self.flags(screen, low)
         for chip in screen.chips:
             kept &= flags.get(chip, np.zeros(len(self.rows), dtype=bool))
-        for word in screen.search.casefold().split():
-            kept &= self._holds(word)
+        kept &= self.found(screen.search)
         places = np.flatnonzero(kept)
         return places[self._sorting(screen)(places)]
 
@@ -197,24 +204,13 @@ class Worklist:
         }
         return lambda at: np.lexsort(keys[screen.sort](at))
 
-    def _holds(self, word: str) -> Flags:
-        found: Flags = self._texts.str.contains(word, regex=False).to_numpy(dtype=bool)
-        return found
-
     @cached_property
     def _all_names(self) -> "np.ndarray":
         return np.array(self.names(np.arange(len(self.rows))))
 
     @cached_property
-    def _texts(self) -> pd.Series:
-        """What can be searched: the pseudonym and the recorded values of the variables that make subgroups."""
-        frame = self._audit.cohort.frame.iloc[self.rows]
-        texts = pd.Series(self._all_names, dtype="str")
-        for name in self._audit.cohort.schema.subgroups:
-            spec, values = self._audit.cohort.schema.feature(name), frame[name].reset_index(drop=True)
-            words = {level: shown(spec, level) for level in values.dropna().unique()}
-            texts = texts + " " + values.map(words).astype("str").fillna("")
-        return texts.str.casefold()
+    def _search(self) -> Search:
+        return Search(self._audit, self._all_names)
 
     @cached_property
     def _age(self) -> Vector:

@@ -69,12 +69,34 @@ def test_chips_search_and_order_are_those_of_the_state(dashboard, panels, send, 
     send(panel, "sort", value="lowest")
     assert (state.screen.search, state.screen.sort) == ("surgical", "lowest")
     assert read(panel).one("select", act="sort").chosen.text == SORTS["lowest"]
+    outcome, risk = audit.cohort.outcome.iloc[audit.audited_rows], audit.study.risks[audit.audited_rows]
+    surgical = (audit.cohort.frame.loc[outcome.index, "ward"] == "surgical").to_numpy()
+    missed = int((surgical & (outcome == 1).to_numpy() & (risk < audit.threshold)).sum())
+    alarms = int((surgical & (outcome == 0).to_numpy() & (risk >= audit.threshold)).sum())
+    assert {f"Missed ({missed})", f"False alarm ({alarms})"} < {
+        one.text for one in read(panel).all("button", "clinflu-chip")
+    }
+    assert f"{missed} in all" in read(panel).one("span", "clinflu-count").text
     send(panel, "search", value="nobody at all")
+    assert "Missed (0)" in read(panel).text
     assert "No prediction of this kind." in read(panel).text
     send(panel, "everybody")
     assert (state.screen.chips, state.screen.search) == ((), "")
     send(panel, "choose", "E-NOBODY2222")
     assert "no longer listed" in state.error
+
+
+def test_the_search_says_what_can_be_searched(panels, read, small_cohort, state_of):
+    box = read(panels["Predictions"]).one("input", act="search")
+    assert box.get("placeholder").startswith("75, children, ")
+    for words in ("an age in years, such as 75", "children (under 18)", "Ward, Team", "how a pseudonym begins"):
+        assert words in box.get("title")
+    old = small_cohort.schema
+    frame, schema = small_cohort.frame.drop(columns="age_years"), replace(old, features=old.features[1:])
+    ageless = build(state_of(Audit.fit(replace(small_cohort, frame=frame, schema=schema)))).panels[0]
+    box = read(ageless).one("input", act="search")
+    assert "75" not in box.get("placeholder")
+    assert "age" not in box.get("title").split()
 
 
 def test_low_support_is_counted_once_it_is_known(later, read, audit):

@@ -49,7 +49,7 @@ def plain_table(audit, threshold):
             "wrong": (risk >= threshold) != happened,
             "age": years(frame),
             "name": names,
-            "text": [" ".join([name, *row]).lower() for name, row in zip(names, texts.to_numpy(), strict=True)],
+            "text": [" ".join(row).lower() for row in texts.to_numpy()],
             "missed": (risk < threshold) & happened,
             "alarm": (risk >= threshold) & ~happened,
             "low": audit.support_table()["low"],
@@ -65,7 +65,8 @@ def kept(table, audit, screen):
     for chip in screen.chips:
         flags = flags[flags[chip]]
     for word in screen.search.lower().split():
-        flags = flags[flags["text"].map(lambda text, word=word: word in text).astype(bool)]
+        begins = flags["name"].str.lower().str.removeprefix("e-").str.startswith(word.removeprefix("e-"))
+        flags = flags[begins | flags["text"].map(lambda text, word=word: word in text).astype(bool)]
     return flags
 
 
@@ -94,6 +95,7 @@ def test_who_has_no_recorded_age_comes_last(old_audit, how):
     assert unknown[-unknown.sum() :].all()
 
 
+TEAMS = ("team 7", "team 17", "team 37")
 CHOSEN = [(), *((chip,) for chip in CHIPS), ("children", "missed"), ("old", "low"), ("missed", "alarm")]
 
 
@@ -116,12 +118,46 @@ def test_every_word_of_a_search_is_held(any_audit, text):
     assert listed(any_audit, screen) == list(wanted.index)
 
 
-def test_a_pseudonym_and_a_part_of_it_are_found(any_audit):
+def test_a_pseudonym_and_its_beginning_are_found(any_audit):
     one = any_audit.design.encounter_ids[any_audit.audited_rows[7]]
     name = any_audit.pseudonyms.encounter(one)
     assert listed(any_audit, Screen(0.36, search=name)) == [one]
     assert listed(any_audit, Screen(0.36, search=f" {name[2:9].lower()} ")) == [one]
+    assert listed(any_audit, Screen(0.36, search=name[3:])) == []
     assert listed(any_audit, Screen(0.36, search=one)) == []
+
+
+@pytest.mark.parametrize("text", ["9", "9 years", "40", "75", "80", "89"])
+def test_a_number_finds_those_who_are_that_old_and_nobody_by_a_pseudonym(any_audit, text):
+    table, number = plain_table(any_audit, 0.36), int(text.split()[0])
+    first = 10 * (number // 10) if "age_group" in any_audit.cohort.frame else number
+    wanted = set(table.index[table["age"] == first])
+    assert set(listed(any_audit, Screen(0.36, search=text))) == wanted
+    assert wanted or "age_group" not in any_audit.cohort.frame
+
+
+@pytest.mark.parametrize("text", ["90", "93", "120", "90+", "90+ years"])
+def test_a_number_tells_nobody_over_89_apart(any_audit, text):
+    table = plain_table(any_audit, 0.36)
+    assert set(listed(any_audit, Screen(0.36, search=text))) == set(table.index[table["age"] >= 90])
+
+
+def test_a_number_beside_other_words_may_be_one_of_a_recorded_value(small_cohort):
+    teams = small_cohort.frame["ward_team"].map({"red": "team 7", "blue": "team 17"}).fillna("team 37")
+    specs = [replace(one, levels=TEAMS) if one.name == "ward_team" else one for one in small_cohort.schema.features]
+    schema = replace(small_cohort.schema, features=tuple(specs), subgroups=("ward_team",))
+    audit = Audit.fit(replace(small_cohort, schema=schema, frame=small_cohort.frame.assign(ward_team=teams)))
+    frame = audit.cohort.frame.iloc[audit.audited_rows]
+    assert set(listed(audit, Screen(0.36, search="team 7"))) == set(frame.index[frame["ward_team"] == "team 7"])
+    assert set(listed(audit, Screen(0.36, search="7"))) == set(frame.index[np.floor(frame["age_years"]) == 7])
+
+
+def test_children_are_those_of_the_chip(old_audit, banded_audit):
+    for audit in (old_audit, banded_audit):
+        children = listed(audit, Screen(0.36, chips=("children",)))
+        for text in ("children", "Child "):
+            assert listed(audit, Screen(0.36, search=text)) == children != []
+        assert set(listed(audit, Screen(0.36, search="children 9"))) == set(listed(audit, Screen(0.36, search="9")))
 
 
 @pytest.mark.parametrize("threshold", THRESHOLDS)

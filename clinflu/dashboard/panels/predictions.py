@@ -12,6 +12,7 @@ from clinflu.dashboard.screen import CHILDREN, CHIPS, LOW, OLD, OLDEST, SORTS, Y
 from clinflu.dashboard.wording import in_words, percent
 from clinflu.dashboard.worklist import PAGE_ROWS, Listed, Meaning
 from clinflu.data.age import age_feature, child_words, over_65_words
+from clinflu.data.cohort import Cohort
 from clinflu.errors import DataError
 from clinflu.influence.result import PERCENT
 
@@ -88,7 +89,7 @@ class Predictions(TreePanel):
 
     def _chips(self) -> Node:
         screen = self._state.screen
-        flags = self._state.worklist.flags(screen, self._state.low)
+        flags, within = self._state.worklist.flags(screen, self._state.low), self._state.worklist.found(screen.search)
         words = chip_words(self._state.audit.cohort)
         made = [
             node(
@@ -101,7 +102,7 @@ class Predictions(TreePanel):
             )
         ]
         for chip, label in words.items():
-            known = f" ({int(flags[chip].sum()):,})" if chip in flags else ""
+            known = f" ({int((flags[chip] & within).sum()):,})" if chip in flags else ""
             on = chip in screen.chips
             made.append(
                 node(
@@ -123,7 +124,8 @@ class Predictions(TreePanel):
             type="search",
             id=f"{self._page}-search",
             value=screen.search,
-            placeholder="age, diagnosis, E-…",
+            placeholder="75, children, diagnosis, E-…" if self._state.worklist.age else "diagnosis, E-…",
+            title=search_words(self._state.audit.cohort),
             autocomplete="off",
             spellcheck="false",
             act="search",
@@ -171,12 +173,21 @@ class Predictions(TreePanel):
         return [button, [said, kind], line.age]
 
 
-def chip_words(cohort: Any) -> dict[str, str]:
+def chip_words(cohort: Cohort) -> dict[str, str]:
     """Return what each chip says; those of the age only where an age is recorded."""
     if age_feature(cohort.schema, cohort.frame) is None:
         return {chip: label for chip, label in CHIPS.items() if chip not in (CHILDREN, OLD)}
     ages = {CHILDREN: f"Children ({child_words(cohort)})", OLD: over_65_words(cohort)}
     return {**CHIPS, **ages}
+
+
+def search_words(cohort: Cohort) -> str:
+    """Return what can be searched."""
+    schema, age = cohort.schema, age_feature(cohort.schema, cohort.frame)
+    labels = [schema.feature(one).label for one in schema.subgroups if age is None or one != age.name]
+    by_age = [f"an age in years, such as 75; children ({child_words(cohort)})"] if age else []
+    by_value = [f"what is recorded as {', '.join(labels)}"] if labels else []
+    return f"Search by: {'; '.join([*by_age, *by_value, 'how a pseudonym begins, such as E-7K'])}."
 
 
 def threshold_words(meaning: Meaning, threshold: float, label: str) -> str:
