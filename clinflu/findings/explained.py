@@ -4,14 +4,15 @@ import numpy as np
 
 from clinflu.analysis.groupings import BETWEEN, CROSS, Grouping
 from clinflu.analysis.subgroups import Estimate, Subgroup, SubgroupTable
-from clinflu.analysis.why import Members, Why, WhyOptions, whys
+from clinflu.analysis.why import Why, WhyOptions, whys
 from clinflu.analysis.why.words import helped, told
 from clinflu.audit import Audit
+from clinflu.findings.losses import SIGNIFICANT, members_of
 from clinflu.progress import Progress
 
 MOST_EXPLAINED = 2
+COMPARED = ("calibration_intercept", "calibration_slope", "auroc")
 TOGETHER = (20, 50, 100)
-SIGNIFICANT = 0.05
 
 
 def explained_groups(
@@ -32,15 +33,14 @@ def explained_groups(
     return tuple(chosen[:most])
 
 
+def comparable(table: SubgroupTable) -> tuple[Subgroup, ...]:
+    """Return the subgroups whose calibration or AUROC is compared with everyone else's."""
+    return tuple(one for one in table.groups if any(np.isfinite(one.differences[name].q) for name in COMPARED))
+
+
 def is_off(estimate: Estimate, ideal: float) -> bool:
     """Return whether the interval of an estimate leaves out what it should be."""
     return estimate.low > ideal or estimate.high < ideal
-
-
-def members_of(one: Subgroup, by_key: dict[str, Grouping]) -> Members:
-    """Return the encounters of a subgroup."""
-    found = by_key[one.variable]
-    return Members.of(found, found.levels.index(one.level))
 
 
 def _is_part(one: Subgroup, other: Subgroup, by_key: dict[str, Grouping]) -> bool:
@@ -63,11 +63,14 @@ def _evidence(one: Subgroup) -> float:
 
 
 def explain(
-    audit: Audit, table: SubgroupTable, compared: tuple[Grouping, ...], threshold: float, progress: Progress
+    audit: Audit,
+    chosen: tuple[Subgroup, ...],
+    compared: tuple[Grouping, ...],
+    threshold: float,
+    progress: Progress,
 ) -> tuple[Why, ...]:
-    """Return why the model fails the groups that it fails most; training groups are levels of single variables."""
+    """Return why the model predicts these subgroups as it does; training groups are levels of single variables."""
     by_key = {one.key: one for one in compared}
-    chosen = explained_groups(table, compared)
     if not chosen or audit.study.trust.reasons:
         return ()
     members = [members_of(one, by_key) for one in chosen]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from clinflu.analysis.groupings import (
     AGE_GROUP,
     CROSS,
@@ -15,7 +17,7 @@ from clinflu.analysis.groupings import (
 )
 from clinflu.analysis.mistakes import check_threshold
 from clinflu.analysis.slices import WeakSubgroup, WeakSubgroups, weak_subgroups
-from clinflu.analysis.subgroups import Bootstrap, SubgroupTable, subgroup_table
+from clinflu.analysis.subgroups import Bootstrap, Subgroup, SubgroupTable, subgroup_table
 from clinflu.analysis.subgroups.judged import Judged
 from clinflu.analysis.why import Why
 from clinflu.audit import Audit
@@ -24,7 +26,8 @@ from clinflu.data.arrays import Flags
 from clinflu.errors import DataError
 from clinflu.findings.curve_material import CurveMaterial, curve_material
 from clinflu.findings.disclosure import Pattern, is_small
-from clinflu.findings.explained import explain, in_words
+from clinflu.findings.explained import MOST_EXPLAINED, explain, explained_groups, in_words
+from clinflu.findings.losses import GroupLoss, group_losses, members_of
 from clinflu.progress import Progress, silent
 from clinflu.study import Study
 
@@ -189,15 +192,42 @@ class Material:
         )
 
     @cached_property
-    def explained(self) -> tuple[Why, ...]:
-        """Why the model fails the groups that it fails most; none where outcomes may not be counted."""
+    def failing(self) -> tuple[Subgroup, ...]:
+        """The subgroups that the model fails beyond chance, without those that are only a part of such a one."""
+        return explained_groups(self.table, self.compared, most=None)
+
+    @cached_property
+    def losses(self) -> tuple[GroupLoss, ...]:
+        """The mean loss of each subgroup above that of all others, the largest first; none that may not be shown."""
         if not self.may_be_judged:
             return ()
+        return group_losses(self.study, self.table, {one.key: one for one in self.compared})
+
+    @cached_property
+    def furthest(self) -> GroupLoss | None:
+        """The subgroup that is explained where the model fails none: that of the largest excess mean loss."""
+        largest = next(iter(self.losses), None)
+        return None if self.failing or largest is None or largest.excess <= 0 else largest
+
+    @cached_property
+    def furthest_confirmed(self) -> WeakSubgroup | None:
+        """That subgroup among the weak ones that may be seen and were confirmed on other patients, if it is there."""
+        if self.furthest is None:
+            return None
+        inside = members_of(self.furthest.group, {one.key: one for one in self.compared}).inside
+        return next((one for one in self.weak_confirmed_shown if np.array_equal(one.inside, inside)), None)
+
+    @cached_property
+    def explained(self) -> tuple[Why, ...]:
+        """Why the model fails the groups that it fails most, or the furthest; none where none may be judged."""
+        if not self.may_be_judged:
+            return ()
+        chosen = (self.furthest.group,) if self.furthest else self.failing[:MOST_EXPLAINED]
         progress = self.stage("Refitting without groups")
         return self.audit.once(
             "findings: why",
-            self._about,
-            lambda: explain(self.audit, self.table, self.compared, self.threshold, progress),
+            (self._about, tuple((one.variable, one.level) for one in chosen)),
+            lambda: explain(self.audit, chosen, self.compared, self.threshold, progress),
         )
 
     @cached_property
@@ -220,6 +250,11 @@ class Material:
         if self.internal:
             return self.weak.found
         return tuple(one for one in self.weak.found if self.pattern.may_be_cut_out(self._conditions(one)))
+
+    @property
+    def weak_confirmed_shown(self) -> tuple[WeakSubgroup, ...]:
+        """Those that may be seen and were confirmed on other patients."""
+        return tuple(one for one in self.weak_shown if one.q <= self.weak.options.level)
 
     def _conditions(self, one: WeakSubgroup) -> tuple[Flags, ...]:
         """Return which rows of the cohort each condition of a subgroup holds of."""

@@ -38,7 +38,7 @@ def weak(internal):
     [
         (["right", "right"], "not because the risks are wrong"),
         (["wrong"], "those risks are wrong"),
-        (["right", "wrong"], "In 1 most of it is more"),
+        (["right", "wrong"], "In 1 of those shown, marked in the table, most of it is more"),
     ],
 )
 def test_the_error_of_weak_subgroups_is_put_down_to_what_was_measured(weak, kinds, says):

@@ -1,15 +1,14 @@
 """Section: the performance of the model in every subgroup, and its difference to everyone else."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from clinflu.analysis.subgroups import MEASURES, Subgroup
 from clinflu.figures.forest import forest_spec
-from clinflu.findings.document import Chart, Column, Kind, Part, Section, Table, Words, with_interval
-from clinflu.findings.explained import SIGNIFICANT
+from clinflu.findings.differences import differences, notable
+from clinflu.findings.document import Chart, Column, Kind, Part, Section, Table, Words
 from clinflu.findings.material import WITHHELD, Material
 from clinflu.findings.titles import TITLES
 
@@ -38,9 +37,8 @@ def section(material: Material) -> Section:
     tables = {key: _table(material, key, *described) for key, described in TABLES.items()}
     drawn = ((name, tables[table]) for name, (_, table, *_) in CHARTS.items())
     charts = tuple(_chart(material, name, table) for name, table in drawn if _figures(table, name))
-    differences = _differences(material)
-    notable = _notable(material, differences)
-    parts: tuple[Part, ...] = (_words(material), *charts, *tables.values(), notable, differences)
+    every = differences(material)
+    parts: tuple[Part, ...] = (_words(material), *charts, *tables.values(), notable(material, every), every)
     return Section(KEY, TITLES[KEY], parts)
 
 
@@ -144,51 +142,3 @@ def _chart(material: Material, name: str, table: Table) -> Chart:
 def _figures(table: Table, name: str) -> list[dict[str, Any]]:
     """Return the rows that have a figure, of which a chart can be drawn."""
     return [row for row in table.records() if isinstance(row[name], float)]
-
-
-def _differences(material: Material) -> Table:
-    rows = []
-    for one in material.table.groups if material.may_be_counted else ():
-        for name, found in one.differences.items():
-            if not found.withheld and material.may_be_shown(name):
-                described: dict[str, Any] = {"variable": one.label, "level": one.level, "measure": MEASURES[name].label}
-                values: dict[str, Any] = {
-                    "difference": found.value,
-                    "difference_low": found.low,
-                    "difference_high": found.high,
-                }
-                rows.append({**described, **values, "p": found.p, "q": found.q})
-    table = Table.of(
-        "subgroup_differences",
-        "Differences to the complement",
-        (
-            Column("variable", "Variable"),
-            Column("level", "Level"),
-            Column("measure", "Measure"),
-            *with_interval(Column("difference", "Difference", "number")),
-            Column("p", "p", "p"),
-            Column("q", "q", "p"),
-        ),
-        rows,
-        "A subgroup less everyone else; p of no difference, q after Benjamini and Hochberg.",
-    )
-    return replace(table, files_only=True)
-
-
-def _notable(material: Material, differences: Table) -> Table:
-    """Return the differences that stand after correction, those that matter to patients first."""
-    kept = tuple(row for row in differences.rows if isinstance(row[-1], float) and row[-1] <= SIGNIFICANT)
-    judged = tuple(
-        MEASURES[name].label
-        for name in ("oe", "calibration_intercept", "calibration_slope", "auroc", "sensitivity", "net_benefit")
-    )
-    shown = tuple(row for row in kept if row[2] in judged)
-    note = (
-        f"Of {len(differences.rows):,} differences {len(kept):,} have a q of at most {SIGNIFICANT}; shown are those in "
-        "calibration, discrimination, sensitivity and net benefit. All of them are in the tables of the "
-        "workbook. That event rates and mean risks differ between subgroups is expected of a model that tells patients "
-        "apart."
-    )
-    if not material.may_be_judged:
-        note = "Differences in what the model does are withheld: that none is listed does not mean that there is none."
-    return Table("notable_differences", "Differences that stand after correction", differences.columns, shown, note)

@@ -6,10 +6,14 @@ from clinflu.analysis.slices import WeakSubgroup
 from clinflu.analysis.subgroups import MEASURES, Subgroup
 from clinflu.analysis.why import Why
 from clinflu.analysis.why.words import finding, rest_of_it
+from clinflu.findings.compared import FAILED, how_many, how_sure, not_compared
+from clinflu.findings.differences import differences, in_words, notable
 from clinflu.findings.document import Section, Words
-from clinflu.findings.explained import SIGNIFICANT, explained_groups, is_off
+from clinflu.findings.explained import is_off
+from clinflu.findings.losses import SIGNIFICANT
 from clinflu.findings.material import TEACHERS, Material
 from clinflu.findings.titles import TITLES
+from clinflu.findings.weak import mostly_beyond_risk
 
 KEY = "summary"
 GOOD_AUROC, FAIR_AUROC = 0.8, 0.7
@@ -43,7 +47,12 @@ def _said(material: Material) -> Iterator[str]:
     yield from _overall(everyone)
     yield from _alerts(material, everyone)
     yield from _failing(material)
+    yield from _standing(material)
+    yield from _losses(material)
     yield from _weak(material)
+    if material.furthest:
+        sure = how_sure(material, material.furthest)
+        yield f"The mean loss furthest above everyone else is that of {material.furthest.name}, {sure}."
     yield from (_why(why) for why in material.explained)
     yield "Most wrong predictions are chance: at a risk of 10 % one patient in ten has the event."
 
@@ -78,47 +87,74 @@ def _alerts(material: Material, everyone: Subgroup) -> Iterator[str]:
 
 
 def _failing(material: Material) -> Iterator[str]:
-    count, failing = len(material.table.groups), explained_groups(material.table, material.compared, most=None)
-    if not count:
-        yield (
-            "No subgroup could be compared with everyone else: too few have an event, or an alert, to be shown. An "
-            "internal report shows them all."
-        )
+    if none := not_compared(material):
+        yield none
         return
+    failing, many = material.failing, how_many(material)
     if not failing:
         yield (
-            f"Of {count:,} subgroups none is predicted worse than everyone else beyond chance, once it is counted "
-            "how many were looked at. That is no proof that none is: small ones cannot show it."
+            f"{many} none is {FAILED}, once it is counted how many were looked at. That is no proof that none is: "
+            "small ones cannot show it."
         )
         return
     names = "; ".join(f"{one.label}: {one.level} ({_how(one)})" for one in failing[:NAMED])
     more = f"; {len(failing) - NAMED} more are in the section on subgroups" if len(failing) > NAMED else ""
     are = "is" if len(failing) == 1 else "are"
-    yield (
-        f"Of {count:,} subgroups {len(failing)} {are} predicted worse than everyone else beyond chance, without those "
-        f"that are only a part of such a one: {names}{more}."
-    )
+    yield (f"{many} {len(failing)} {are} {FAILED}, without those that are only a part of such a one: {names}{more}.")
+
+
+def _standing(material: Material) -> Iterator[str]:
+    """Say how many differences stand after correction, and which is the surest."""
+    rows = notable(material, differences(material)).records()
+    if rows:
+        stand = "1 difference stands" if len(rows) == 1 else f"{len(rows):,} differences stand"
+        surest = min(rows, key=lambda row: float(row["q"] or 0.0))
+        yield (
+            f"In calibration, AUROC, sensitivity and net benefit {stand} after correction, as the section on subgroups "
+            f"lists. {'It is' if len(rows) == 1 else 'The surest is'} of {in_words(surest)}."
+        )
+
+
+def _losses(material: Material) -> Iterator[str]:
+    """Say how many subgroups have a larger mean loss than everyone else beyond chance, which is another question."""
+    if material.losses:
+        larger = sum(one.beyond_chance for one in material.losses)
+        yield (
+            f"In mean loss, the size of the prediction error, {larger or 'none'} of {len(material.losses):,} compared "
+            f"{'are' if larger > 1 else 'is'} above everyone else beyond chance among the audited encounters; it is "
+            "larger where more patients have the event, even if all risks are right."
+        )
 
 
 def _weak(material: Material) -> Iterator[str]:
-    confirmed = material.weak.confirmed
+    confirmed, shown = material.weak.confirmed, material.weak_confirmed_shown
     if confirmed:
         groups = "1 group" if len(confirmed) == 1 else f"{len(confirmed):,} groups"
         yield (
-            f"A search over combinations of variables found {groups} with a larger prediction error than everyone "
-            f"else, on other patients too. {_of_their_risks(confirmed)}"
-        )
+            f"A search over combinations of variables found {groups} with a larger mean loss than everyone else, on "
+            f"other patients too; {_how_many_shown(len(shown), len(confirmed))} {_of_their_risks(shown)}"
+        ).strip()
+
+
+def _how_many_shown(shown: int, confirmed: int) -> str:
+    if shown == confirmed:
+        return "the section on weak subgroups lists it." if shown == 1 else "the section on weak subgroups lists them."
+    listed = f"{shown:,} of them" if shown else "none of them"
+    return f"{listed} can be shown, since the others, or what they leave of larger groups, are small."
 
 
 def _of_their_risks(confirmed: tuple[WeakSubgroup, ...]) -> str:
     """Say for how many weak subgroups most of the error is more than their own risks let expect."""
-    wrong = sum(one.confirm.beyond_risk > one.confirm.excess_loss / 2 for one in confirmed)
+    if not confirmed:
+        return ""
+    wrong = sum(map(mostly_beyond_risk, confirmed))
     high = "their risks are nearer to 50 % than those of others, and such patients are harder to predict"
     if not wrong:
-        return f"Most of it is because {high}, not because the risks are wrong."
+        return f"Most of it, in those shown, is because {high}, not because the risks are wrong."
     if wrong == len(confirmed):
-        return "Most of it is more error than their own risks let expect: those risks are wrong."
-    return f"In {wrong:,} most of it is more than their own risks let expect; in the others {high}."
+        return "Most of it, in those shown, is more error than their own risks let expect: those risks are wrong."
+    of_those = f"In {wrong:,} of those shown, marked in the table,"
+    return f"{of_those} most of it is more than their own risks let expect; in the others {high}."
 
 
 def _why(why: Why) -> str:

@@ -8,6 +8,7 @@ from clinflu.analysis.slices import WeakSubgroup
 from clinflu.findings.document import Column, Section, Table, Words, with_interval
 from clinflu.findings.material import Material
 from clinflu.findings.titles import TITLES
+from clinflu.findings.weak import mostly_beyond_risk
 from clinflu.findings.withheld import not_judged
 
 KEY = "weak_subgroups"
@@ -24,6 +25,12 @@ CONFIRMED = (
     "their risks are wrong: see the loss beyond the risks, which is 0 in the mean where they are right."
 )
 
+BEYOND, EXPECTED = "beyond its risks", "as its risks expect"
+MARKED = (
+    f'Where the last column says "{BEYOND}", most of the larger loss on the confirming encounters is more than their '
+    f'own risks let expect: those risks are wrong. Where it says "{EXPECTED}", such patients are harder to predict.'
+)
+
 
 def section(material: Material) -> Section:
     """Return the section."""
@@ -36,11 +43,21 @@ def section(material: Material) -> Section:
         CONFIRMED.format(len(found.found), len(found.confirmed), 100 * found.options.level),
     ]
     if len(shown) < len(found.found):
-        hidden = len(found.found) - len(shown)
-        said.append(f"{hidden:,} of those tested are not shown: they, or what they leave of larger groups, are small.")
+        said.append(_not_shown(material))
+    if any(map(mostly_beyond_risk, material.weak_confirmed_shown)):
+        said.append(MARKED)
     if not material.internal:
         said.append("Sizes are rounded to two digits and to tens, event rates to a percent.")
     return Section(KEY, TITLES[KEY], (Words(tuple(said)), _table(material)))
+
+
+def _not_shown(material: Material) -> str:
+    tested, confirmed = len(material.weak.found), len(material.weak.confirmed)
+    shown, yes = len(material.weak_shown), len(material.weak_confirmed_shown)
+    return (
+        f"The table shows {shown:,} of the {tested:,} tested, and {yes:,} of the {confirmed:,} confirmed: the others, "
+        "or what they leave of larger groups, are small, so nothing more is said of them."
+    )
 
 
 def _table(material: Material) -> Table:
@@ -58,6 +75,7 @@ def _table(material: Material) -> Table:
         *with_interval(Column("confirm_excess", "Loss above all others there", "number")),
         Column("confirm_beyond", "Loss beyond its risks there", "number"),
         Column("q", "q", "p"),
+        Column("most", "Most of that loss"),
     )
     rows = [_row(material, one) for one in material.weak_shown]
     note = "q of a one-sided test, patients as the unit, after Benjamini and Hochberg over all that were tested."
@@ -73,4 +91,6 @@ def _row(material: Material, one: WeakSubgroup) -> dict[str, Any]:
         row |= {f"{name}_excess": side.excess_loss, f"{name}_beyond": side.beyond_risk}
     ends = {"confirm_excess_low": one.low, "confirm_excess_high": one.high}
     confirmed = "yes" if one.q <= material.weak.options.level else "no" if np.isfinite(one.q) else "too few patients"
-    return {**row, "audited_risk": one.audited.mean_risk, **ends, "p": one.p, "q": one.q, "confirmed": confirmed}
+    most = (BEYOND if mostly_beyond_risk(one) else EXPECTED) if confirmed == "yes" else ""
+    about = {"audited_risk": one.audited.mean_risk, "confirmed": confirmed, "most": most}
+    return {**row, **about, **ends, "p": one.p, "q": one.q}

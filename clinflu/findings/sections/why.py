@@ -13,6 +13,7 @@ from clinflu.analysis.why.records import (
     variable_records,
 )
 from clinflu.figures.why_figures import remedies_spec, training_groups_spec, variables_spec
+from clinflu.findings.compared import FAILED, chosen_by_loss, not_compared
 from clinflu.findings.disclosure import is_small
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words, with_interval
 from clinflu.findings.material import Material
@@ -22,7 +23,8 @@ from clinflu.findings.withheld import not_judged
 KEY = "why"
 LOSS_DIGITS = 5
 INTRODUCTION = (
-    "For the groups that the model fails most: which training patients and groups its mean loss rests on, which "
+    "For the groups that the model fails most (or, where it fails none beyond chance, for the one of the largest mean "
+    "loss): which training patients and groups its mean loss rests on, which "
     "recorded variables carry it, and what a model taught otherwise would say. Every change is of a model refitted "
     "without those encounters; where an estimate stands beside it, it is one Newton step. A group that the model "
     "predicts badly need not be badly taught: hard patients and chance come first. "
@@ -44,9 +46,11 @@ def section(material: Material) -> Section:
     if not material.may_be_judged:
         return not_judged(material, KEY)
     if not material.explained:
-        none = "No group is predicted worse than everyone else beyond chance, so none is explained."
-        return Section(KEY, TITLES[KEY], (intro, Words((none,))))
+        none = not_compared(material) or f"No subgroup is {FAILED}, and none has a mean loss above that of all others."
+        return Section(KEY, TITLES[KEY], (intro, Words((f"{none} So none is explained.",))))
     parts: list[Part] = [intro]
+    if material.furthest:
+        parts.append(Words((f"No subgroup is {FAILED}. {chosen_by_loss(material, material.furthest)}",)))
     for place, why in enumerate(material.explained, start=1):
         parts += _of_group(material, why, place)
     return Section(KEY, TITLES[KEY], tuple(parts))
