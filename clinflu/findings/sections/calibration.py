@@ -7,12 +7,24 @@ from clinflu.figures.calibration_figure import calibration_spec
 from clinflu.figures.decision_figure import decision_difference_spec, decision_spec
 from clinflu.findings.document import Chart, Column, Part, Section, Table, Words, with_interval
 from clinflu.findings.material import Material
+from clinflu.findings.sections.performance import thresholds
 from clinflu.findings.titles import TITLES
 from clinflu.findings.withheld import not_judged
 
 KEY = "calibration"
 FEWEST_DRAWN = 3  # thresholds, of which a curve can be drawn
 NOTE = "Net benefit in net true alerts an encounter."
+NOT_DRAWN = (
+    "The curves of the model and of the scores together, and of what the model adds, are not drawn: they are shown "
+    "only at thresholds between which, for every predictor at once, more than 10 events and more than 10 others lie, "
+    "so that no small count follows; here that is {0}."
+)
+INSTEAD = "Drawn instead is the model alone, at the thresholds under Performance."
+INTERVALS = (
+    "Intervals of differences of net benefit are by infinitesimal jackknife over patients, paired. That of the net "
+    "benefit under Performance comes from a bootstrap of patients: against treating none it is an interval of the same "
+    "figure, so the two may differ a little."
+)
 BANDS_WORDS = (
     "Calibration: of patients with a predicted risk of 20 %, do 20 in 100 have the event? Points are bands of risk, "
     "the line a smoothed curve with its 95 % band, patients as the unit."
@@ -36,14 +48,58 @@ def section(material: Material) -> Section:
     spec = calibration_spec(bands.records(), curve, title=title, simulated=simulated)
     says = "Event rate in bands of predicted risk and the smoothed curve; the diagonal is perfect calibration."
     parts += [Chart("calibration_chart", title, spec, says, bands.key), bands, smoothed]
-    title = "Net benefit against alerting to all, to none, and the scores"
-    spec = decision_spec(decision.records(), title=title, simulated=simulated)
-    says = "Net benefit of the model, the scores, alerting to all and to none, by alert threshold."
-    parts.append(Words(tuple(_decision_words(material))))
-    if len({row["threshold"] for row in decision.records()}) >= FEWEST_DRAWN:
-        parts.append(Chart("decision_chart", title, spec, says, decision.key))
-    parts += [decision, *_gain(material)]
+    parts += [Words(tuple(_decision_words(material))), *_curves(decision, material), decision, *_gain(material)]
     return Section(KEY, TITLES[KEY], tuple(parts))
+
+
+def _curves(decision: Table, material: Material) -> Iterator[Part]:
+    """Draw the decision curves; where too few thresholds may be shown of all predictors, that of the model alone."""
+    simulated, many = material.study.cohort.provenance.simulated, _thresholds_of(decision)
+    if many >= FEWEST_DRAWN:
+        title = "Net benefit against alerting to all, to none, and the scores"
+        spec = decision_spec(decision.records(), title=title, simulated=simulated)
+        says = "Net benefit of the model, the scores, alerting to all and to none, by alert threshold."
+        yield Chart("decision_chart", title, spec, says, decision.key)
+        return
+    own = _of_the_model(material)
+    drawn = _thresholds_of(own) >= FEWEST_DRAWN
+    why = NOT_DRAWN.format({0: "no threshold", 1: "one threshold"}.get(many, f"{many} thresholds"))
+    yield Words((f"{why} {INSTEAD}" if drawn else why,))
+    if drawn:
+        title = "Net benefit of the model against alerting to all and to none"
+        spec = decision_spec(_lines_of_the_model(own), title=title, simulated=simulated)
+        says = "Net benefit of the model, of alerting to all and to none, by alert threshold."
+        yield Chart("decision_chart", title, spec, says, own.key)
+        yield own
+
+
+def _thresholds_of(table: Table) -> int:
+    return len({row["threshold"] for row in table.records()})
+
+
+def _of_the_model(material: Material) -> Table:
+    """Return the model's decision curve, made of nothing but what the choice of a threshold and the counts show."""
+    everyone = material.table.everyone
+    rate, rows = everyone.events / everyone.encounters, []
+    for row in thresholds(material).records():
+        at = float(row["threshold"] or 0.0)
+        rows.append({"threshold": at, "model": row["net_benefit"], "all": rate - (1.0 - rate) * at / (1.0 - at)})
+    columns = (
+        Column("threshold", "Threshold", "share"),
+        Column("model", "Net benefit of the model", "number", 4),
+        Column("all", f"{ALL} (treat none: 0)", "number", 4),
+    )
+    return Table.of("decision_model", "Decision curve of the model", columns, rows, NOTE)
+
+
+def _lines_of_the_model(table: Table) -> list[dict[str, object]]:
+    """Return what is drawn of that table: a row a line and threshold."""
+    lines = {"Model": "model", ALL: "all", NONE: ""}
+    return [
+        {"label": label, "threshold": row["threshold"], "net_benefit_per_1000": _times(row[key]) if key else 0.0}
+        for label, key in lines.items()
+        for row in table.records()
+    ]
 
 
 def _calibration_words(material: Material) -> Iterator[str]:
@@ -61,7 +117,7 @@ def _calibration_words(material: Material) -> Iterator[str]:
 def _decision_words(material: Material) -> Iterator[str]:
     yield WORTH
     if material.curves.worth:
-        yield material.curves.worth
+        yield f"{material.curves.worth} {INTERVALS}"
     yield from (f"{one.label}: {one.note}" for one in material.study.cohort.schema.baselines)
     if material.curves.left_out:
         yield f"Not known for every encounter, and left out: {', '.join(material.curves.left_out)}."
@@ -128,4 +184,4 @@ def _differences(material: Material) -> Table:
     )
     frame = material.curves.decision.differences().rename(columns={"low": "value_low", "high": "value_high"})
     title = "The model's net benefit against the better default and each score"
-    return Table.of("decision_differences", title, columns, frame.to_dict("records"))
+    return Table.of("decision_differences", title, columns, frame.to_dict("records"), INTERVALS)

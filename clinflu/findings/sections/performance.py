@@ -22,6 +22,11 @@ COMPARED_NOTE = (
     "they lack stands under the decision curves."
 )
 
+NET_BENEFIT_NOTE = (
+    "The interval of the net benefit is by the bootstrap named; the section on decision curves gives one by jackknife, "
+    "paired, for its difference to alerting to all or to none, so the two may differ a little."
+)
+
 
 def section(material: Material) -> Section:
     """Return the section."""
@@ -43,7 +48,9 @@ def _overall(material: Material) -> Table:
         *with_interval(Column("value", "Value", "number", 4)),
         Column("method", "Interval"),
     )
-    return Table.of("performance", "On all audited encounters", columns, rows)
+    return Table.of(
+        "performance", "On all audited encounters", columns, rows, NET_BENEFIT_NOTE if material.may_be_judged else ""
+    )
 
 
 def _shown(material: Material, name: str) -> dict[str, Any]:
@@ -104,7 +111,7 @@ def _roc(material: Material) -> Table:
 
 def _choosing(material: Material) -> list[Part]:
     """Draw and list what each threshold costs and finds."""
-    table, title = _thresholds(material), "What an alert threshold costs and finds"
+    table, title = thresholds(material), "What an alert threshold costs and finds"
     simulated = material.study.cohort.provenance.simulated
     threshold = round(material.threshold, THRESHOLD_DIGITS)
     spec = thresholds_spec(table.records(), title=title, threshold=threshold, simulated=simulated)
@@ -112,7 +119,13 @@ def _choosing(material: Material) -> list[Part]:
     return [Chart("thresholds_chart", title, spec, says, table.key), table]
 
 
-def _thresholds(material: Material) -> Table:
+def thresholds(material: Material) -> Table:
+    """Return what each threshold costs and finds.
+
+    Parameters
+    ----------
+    material : Material
+    """
     columns = (
         Column("threshold", "Threshold", "share"),
         Column("alerts", "Alerts", "count"),
