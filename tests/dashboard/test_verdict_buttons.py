@@ -3,8 +3,12 @@
 import pytest
 from dashboard.steps import cards
 
-from clinflu.dashboard.app import build
+from clinflu import Relabel, Remove
+from clinflu.dashboard.app import ANSWERS, build
+from clinflu.dashboard.panels.verdicts import MENDED, mended
+from clinflu.dashboard.screen import RELABEL, REMOVE
 from clinflu.dashboard.session_file import as_text, open_text
+from clinflu.dashboard.wording import step
 from clinflu.verdicts import PREDICTION, RECORD
 
 
@@ -72,3 +76,37 @@ def test_a_verdict_on_nobody_is_refused(dashboard, panels, send, store, opened, 
     assert dashboard.state.error
     assert store.history(dashboard.state.audit.study.fingerprint).empty
     assert dashboard.state.screen.encounter_id == opened
+
+
+@pytest.mark.parametrize(("says", "action"), [("planned", RELABEL), ("wrong_patient", RELABEL), ("died", REMOVE)])
+def test_a_record_that_is_said_to_be_wrong_is_mended_by_one_click(dashboard, send, read, opened, says, action):
+    (_, _, past, what_if), state, audit = dashboard.panels, dashboard.state, dashboard.state.audit
+    name, card = next(one for one in cards(read(past)).items() if not one[1].all("button", act="mend"))
+    (one,) = [one for one in map(str, audit.cohort.frame.index) if audit.pseudonyms.encounter(one) == name]
+    assert audit.cohort.outcome[one] == 1
+    key = card.one("select", act="judge").get("data-key")
+    send(past, "mend", key)
+    assert "say first what is wrong" in state.error
+    for harmless in ("correct", "unclear"):
+        send(past, "judge", key, harmless)
+        assert not read(past).all("button", act="mend")
+    send(past, "judge", key, says)
+    button, arrivals = read(past).one("button", act="mend"), what_if.widget.arrivals
+    assert button.text == MENDED[action]
+    send(past, "mend", button.get("data-key"))
+    refit = audit.what_if(Relabel({one: 0}) if action == RELABEL else Remove([one]))
+    assert read(what_if).one("span", "clinflu-risk").text == step(
+        refit.risk_before(opened), refit.risk_change_pp(opened)
+    )
+    done = "with the other outcome for" if action == RELABEL else "without"
+    assert f"Refitted {done} the past encounter that you chose." in read(what_if).text
+    assert what_if.widget.arrivals > arrivals
+    assert what_if.widget.part == ANSWERS["change"]
+    assert state.screen.ticked == ()
+    send(past, "judge", key, "")
+    assert not read(past).all("button", act="mend")
+
+
+def test_a_record_without_the_event_was_neither_planned_nor_a_transfer():
+    assert mended("planned", 0) is None
+    assert mended("wrong_patient", 0) == RELABEL

@@ -8,7 +8,7 @@ from clinflu.analysis.carriers import Carrier
 from clinflu.analysis.prediction import Prediction
 from clinflu.dashboard.answers import WORKING
 from clinflu.dashboard.nodes import Child, Node, node
-from clinflu.dashboard.panels.verdicts import possible, verdict_box
+from clinflu.dashboard.panels.verdicts import mend_button, possible, verdict_box
 from clinflu.dashboard.state import State
 from clinflu.dashboard.wording import outcome, points, step
 from clinflu.data.shown import shown
@@ -64,6 +64,7 @@ def card(
         _alike(state, row),
         _effect(state, prediction.risk, row, refitted=refitted),
         verdict_box(state, "record", encounter_id, _possible(state, encounter_id, row), "This record is"),
+        mend_button(state, encounter_id),
         class_="clinflu-card",
         key=name,
     )

@@ -12,7 +12,7 @@ from clinflu.analysis.sentence import group_words, together_words
 from clinflu.dashboard.nodes import Child, Node, chart, node, paragraphs, table
 from clinflu.dashboard.panels.cards import cards
 from clinflu.dashboard.panels.panel import TreePanel, nothing_chosen
-from clinflu.dashboard.panels.verdicts import judge, note, sign
+from clinflu.dashboard.panels.verdicts import judge, mend, note, sign
 from clinflu.dashboard.panels.working import progress_bar
 from clinflu.dashboard.python_text import past_calls
 from clinflu.dashboard.questions import grouping
@@ -72,6 +72,7 @@ class PastPatients(TreePanel):
             "judge": lambda key, value: judge(state, key, value),
             "note": lambda key, value: note(state, key, value),
             "sign": lambda key, value: sign(state, key, value),
+            "mend": lambda key, _: mend(state, key),
         }
 
     @property

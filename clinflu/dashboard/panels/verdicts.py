@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from clinflu.analysis.review.decisions import FIXES, NO_EVENT
+from clinflu.analysis.review.decisions import FIXES, LEFT_OUT, NO_EVENT, OTHER
 from clinflu.dashboard.nodes import Child, Node, node
+from clinflu.dashboard.screen import RELABEL, REMOVE, Ask
 from clinflu.dashboard.state import State
 from clinflu.errors import DataError
 from clinflu.verdicts import RECORD, Subject
@@ -14,6 +15,10 @@ KEPT = (
     "Kept in the log for those who look after the model, also when you close this page. A page that is opened anew no "
     "longer shows it here; a file that you save now does."
 )
+MENDED = {
+    RELABEL: "What would the risk be with the right outcome?",
+    REMOVE: "What would the risk be without this record?",
+}
 NONE_YET = "no verdict yet"
 
 
@@ -62,6 +67,45 @@ def possible(outcome: int, said: str = "") -> dict[str, str]:
         What was said before; it stays on offer.
     """
     return {word: text for word, text in RECORD.items() if outcome or FIXES.get(word) != NO_EVENT or word == said}
+
+
+def mended(says: str, outcome: int) -> str | None:
+    """Return what mends a record by a verdict on it, ``"relabel"`` or ``"remove"``; None where nothing is wrong.
+
+    Parameters
+    ----------
+    says : str
+        The verdict; empty where there is none.
+    outcome : int
+        As it is recorded.
+    """
+    fix = FIXES.get(says)
+    if fix == LEFT_OUT:
+        return REMOVE
+    return RELABEL if fix == OTHER or (fix == NO_EVENT and outcome) else None
+
+
+def mend_button(state: State, encounter_id: str) -> Child:
+    """Return the button that refits with a past record mended, where the verdict on it says that it is wrong."""
+    action = _mended(state, encounter_id)
+    if action is None:
+        return None
+    key = f"record {state.names.encounter(encounter_id)}"
+    return node("p", node("button", MENDED[action], type="button", act="mend", key=key))
+
+
+def mend(state: State, key: str) -> None:
+    """Ask for the refit with the record mended that the key names."""
+    subject, encounter_id = _subject(state, key)
+    action = _mended(state, encounter_id) if subject == "record" else None
+    if action is None:
+        raise DataError("say first what is wrong with that record; then it can be mended in a refit")
+    state.ask(Ask(action, encounters=(encounter_id,)))
+
+
+def _mended(state: State, encounter_id: str) -> str | None:
+    said = state.verdict_of("record", encounter_id)
+    return mended(said.says if said else "", int(state.audit.cohort.outcome[encounter_id]))
 
 
 def judge(state: State, key: str, value: Any) -> None:

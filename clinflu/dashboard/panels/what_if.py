@@ -240,7 +240,9 @@ class WhatIf(TreePanel):
         known: Consequences | None = self._state.answer("consequences")
         reach = _reach(known.interval) if known else ""
         return [
-            node("p", done_words(refit, asked, *self._asked_words(asked)), class_="clinflu-note"),
+            node(
+                "p", done_words(refit, asked, *self._asked_words(asked), self._how_chosen(asked)), class_="clinflu-note"
+            ),
             node("p", "This patient: ", node("span", step(before, change), class_="clinflu-risk")),
             node("p", f"{points(change, 2)} percentage points, refitted{reach}."),
             node("p", alert(before, after, self._state.screen.threshold)),
@@ -265,6 +267,9 @@ class WhatIf(TreePanel):
             return "", ""
         spec = self._state.audit.cohort.schema.feature(name)
         return spec.label, level_words(spec, asked.group[1]) if asked.group else ""
+
+    def _how_chosen(self, asked: Ask) -> str:
+        return "ticked" if {*asked.encounters} <= {*self._state.screen.ticked} else "chose"
 
     def _others(self, encounter_id: str, refit: Refit) -> Child:
         """Return what the refit does to the patient's group and to everyone."""
@@ -325,7 +330,7 @@ def _reach(interval: Interval) -> str:
     return f"; {level} interval of the change {points(interval.low)} to {points(interval.high)}"
 
 
-def done_words(refit: Refit, ask: Ask, label: str, group: str) -> str:
+def done_words(refit: Refit, ask: Ask, label: str, group: str, how: str = "ticked") -> str:
     """Return in words what was asked and done before the refit.
 
     Parameters
@@ -336,6 +341,8 @@ def done_words(refit: Refit, ask: Ask, label: str, group: str) -> str:
         What a clinician calls the variable of a group or an edit.
     group : str
         The level of a group as a person sees it.
+    how : str
+        What the user did to the past encounters that it is about.
     """
     removed, relabelled = refit.encounters_removed, refit.plan.relabelled_encounters
     if ask.group:
@@ -345,10 +352,10 @@ def done_words(refit: Refit, ask: Ask, label: str, group: str) -> str:
     if ask.fewest:
         return f"Refitted with the other outcome for {these(relabelled, 'past encounter')} that the search found."
     if ask.action == EDIT:
-        return f"Refitted with another {label} for the past encounter that you ticked."
+        return f"Refitted with another {label} for the past encounter that you {how}."
     if ask.action == RELABEL:
-        return f"Refitted with the other outcome for {these(relabelled, 'past encounter')} that you ticked."
-    return f"Refitted without {these(removed, 'past encounter')} that you ticked."
+        return f"Refitted with the other outcome for {these(relabelled, 'past encounter')} that you {how}."
+    return f"Refitted without {these(removed, 'past encounter')} that you {how}."
 
 
 def _group_row(group: Group) -> tuple[str, ...]:
