@@ -6,11 +6,13 @@ import pytest
 from dashboard.steps import every_step, past
 
 from clinflu import Edit, Remove
-from clinflu.dashboard.app import ANSWERS
+from clinflu.dashboard.app import ANSWERS, build
+from clinflu.dashboard.levels import natural_order
 from clinflu.dashboard.questions import QUESTIONS, SEARCHING
 from clinflu.dashboard.screen import EDIT, RELABEL, REMOVE, Ask
 from clinflu.dashboard.statusline import StatusLine
 from clinflu.dashboard.wording import alert, percent, points, step
+from clinflu.data import FeatureSpec
 
 
 def test_a_group_is_removed_and_its_consequences_counted(fresh, dashboard, panels, send, read, opened):
@@ -109,8 +111,8 @@ def test_one_value_is_recorded_otherwise(fresh, dashboard, panels, send, read, o
     assert "Refitted with another Age for the past encounter that you ticked." in read(panel).text
     send(panel, "variable", value="ward")
     choices = read(panel).one("select", act="value")
-    assert choices.all("option")[0].text == "not recorded"
-    assert {box.text for box in choices.all("option")[1:]} == {"intensive", "medical", "surgical"}
+    assert [box.text for box in choices.all("option")] == ["medical", "surgical", "intensive", "not recorded"]
+    assert choices.chosen.get("value") == ""
     send(panel, "value", value="intensive")
     send(panel, "ask-ticked")
     refit = fresh.what_if(Edit(one, {"ward": "intensive"}))
@@ -118,6 +120,28 @@ def test_one_value_is_recorded_otherwise(fresh, dashboard, panels, send, read, o
     send(panels["PastPatients"], "tick", fresh.pseudonyms.encounter(past(dashboard.state, 1)), value=True)
     send(panel, "ask-ticked")
     assert "exactly one" in dashboard.state.error
+
+
+def test_ages_are_offered_from_the_youngest_and_not_recorded_last(banded_audit, state_of, read):
+    state = state_of(banded_audit)
+    panel = build(state).panels[3]
+    state.choose(str(banded_audit.mistakes().index[0]))
+    state.open_what_if()
+    state.prepare(action=EDIT, variable="age_group")
+    offered = [one.text for one in read(panel).one("select", act="value").all("option")]
+    assert offered == [*(f"[{low}-{low + 10})" for low in range(0, 90, 10)), "90+", "not recorded"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "levels"),
+    [
+        (FeatureSpec("age", "Age", levels=("70-79", "<10", "10-19")), ["<10", "10-19", "70-79", "unknown"]),
+        (FeatureSpec("a1c", "HbA1c", levels=("None", "Norm", ">7", ">8")), ["None", "Norm", ">7", ">8"]),
+        (FeatureSpec("unit", "Unit", levels=()), ["10", "Ward 2", "ward 10", "Ward 10b", "zone"]),
+    ],
+)
+def test_levels_stand_in_the_order_in_which_one_looks_for_them(spec, levels):
+    assert natural_order(spec, levels[::-1]) == levels
 
 
 def test_how_much_one_altered_record_could_change_is_shown_without_ids(fresh, dashboard, panels, send, read, opened):

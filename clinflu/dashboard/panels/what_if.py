@@ -10,6 +10,7 @@ from clinflu.analysis.flip_set import FlipSet
 from clinflu.analysis.what_if import Refit
 from clinflu.analysis.what_if.everyone import Group, direction, everyone, own_group
 from clinflu.dashboard.answers import READY
+from clinflu.dashboard.levels import natural_order
 from clinflu.dashboard.nodes import Child, Node, chart, node, paragraphs, table
 from clinflu.dashboard.panels.altered import answer_box, asked_box
 from clinflu.dashboard.panels.panel import TreePanel, nothing_chosen
@@ -19,7 +20,7 @@ from clinflu.dashboard.questions import Changed, Consequences, grouping
 from clinflu.dashboard.screen import EDIT, RELABEL, REMOVE, WHAT_IF, Ask
 from clinflu.dashboard.wording import alert, interval_words, level_words, percent, points, step, these
 from clinflu.data.design import MISSING
-from clinflu.data.shown import shown
+from clinflu.data.shown import NOT_RECORDED, shown
 from clinflu.errors import DataError
 from clinflu.figures.consequences import LOSS, consequences_spec
 from clinflu.influence.interval import Interval
@@ -144,11 +145,12 @@ class WhatIf(TreePanel):
             made.append(node("span", f"recorded: {shown(spec, recorded)}", class_="clinflu-note"))
         if spec.is_category:
             levels = audit.study.encoder.levels(spec.name) if audit.study.encoder else ()
-            choices = [node("option", "not recorded", value="", selected=not screen.value)]
-            choices += [
+            known = natural_order(spec, [one for one in levels if one != MISSING])
+            choices = [
                 node("option", level, value=level, selected=level == screen.value)
-                for level in dict.fromkeys(shown(spec, one) for one in levels if one != MISSING)
+                for level in dict.fromkeys(shown(spec, one) for one in known)
             ]
+            choices.append(node("option", NOT_RECORDED, value="", selected=not screen.value))
             return [*made, node("select", choices, act="value", aria_label=f"New value of {spec.label}")]
         what = f"codes with {spec.separator} between them" if spec.is_codes else spec.unit
         unit = f", {what}" if what else ""
