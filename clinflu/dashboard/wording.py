@@ -26,11 +26,21 @@ def points(change_pp: float, digits: int = 1) -> str:
     return signed(change_pp, digits)
 
 
+def digits_of(change_pp: float) -> int:
+    """Return the digits with which a change of a risk is said: more where one would hide it."""
+    return 1 if abs(change_pp) >= 0.1 else 2
+
+
+def decimal(value: float, digits: int) -> str:
+    """Return a number with the minus sign that changes have."""
+    return "not known" if isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
 def step(before: float, change_pp: float) -> str:
     """Return a risk before and after a change; more digits where one would hide the change."""
     if isnan(change_pp):
         return f"{percent(before)} → {NO_FIT}"
-    digits = 1 if abs(change_pp) >= 0.1 else 2
+    digits = digits_of(change_pp)
     after = PERCENT * before + change_pp
     return f"{PERCENT * before:.{digits}f} % → {after:.{digits}f} %"
 

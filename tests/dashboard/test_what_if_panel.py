@@ -11,7 +11,7 @@ from clinflu.dashboard.levels import natural_order
 from clinflu.dashboard.questions import QUESTIONS, SEARCHING
 from clinflu.dashboard.screen import EDIT, RELABEL, REMOVE, Ask
 from clinflu.dashboard.statusline import StatusLine
-from clinflu.dashboard.wording import alert, percent, points, step
+from clinflu.dashboard.wording import alert, decimal, percent, points, step
 from clinflu.data import FeatureSpec
 
 
@@ -66,12 +66,28 @@ def test_every_subgroup_is_listed_worst_first(fresh, state, panels, read, opened
     assert {row[0].split(":")[0] for row in rows} == {"Ward", "Team"}
     for row, told in zip(rows, wanted.itertuples(), strict=True):
         assert row[1] == str(told.n)
-        assert row[4] == f"{told.log_loss_before:.4f} → {told.log_loss_after:.4f}"
+        assert row[4] == f"{told.log_loss_before:.5f} → {told.log_loss_after:.5f}"
     metrics = {row[0]: row[1:] for row in read(panels["WhatIf"]).tables["On all audited encounters"]}
     everyone = refit.metrics()
     assert metrics["AUROC"][:2] == [f"{everyone.at['auroc', when]:.4f}" for when in ("before", "after")]
-    assert metrics["Mean risk"][0] == f"{100 * everyone.at['mean_risk', 'before']:.4f} %"
+    assert metrics["Mean risk"][0] == f"{100 * everyone.at['mean_risk', 'before']:.2f} %"
     assert state.screen.encounter_id == opened
+
+
+def test_numbers_of_a_refit_have_one_minus_sign_and_the_digits_and_units_of_each_other(state, panels, read, opened):
+    state.ask(Ask(REMOVE, group=("ward", "surgical")))
+    tree, refit = read(panels["WhatIf"]), state.answer("change").refit
+    before, after = re.findall(r"([0-9.]+) %", tree.one("span", "clinflu-risk").text)
+    change = re.search(r"([+−][0-9.]+) percentage points, refitted; .* ([+−][0-9.]+) to ([+−][0-9.]+)\.", tree.text)
+    assert {len(one.partition(".")[2]) for one in (before, after, *change.groups())} == {1}
+    assert change[1] == points(refit.risk_change_pp(opened))
+    rows = tree.tables["On all audited encounters"]
+    assert min(float(one.strip(" %").replace("−", "-")) for row in rows for one in row[1:3]) < 0
+    for name, *numbers in rows:
+        said = [re.fullmatch(r"[+−]?[0-9]+\.([0-9]+)( %| points|)", one).groups() for one in numbers]
+        percents = name in ("Mean risk", "Event rate")
+        assert [unit.strip() for _, unit in said] == (["%", "%", "points"] if percents else [""] * 3), name
+        assert {len(digits) for digits, _ in said} == {2 if percents else 4}
 
 
 @pytest.mark.parametrize("action", [REMOVE, RELABEL])
@@ -241,6 +257,10 @@ def test_an_answer_stays_with_its_question_until_another_is_asked(dashboard, pan
 )
 def test_crossing_the_threshold_is_said(before, after, said):
     assert said in alert(before, after, 0.2)
+
+
+def test_what_is_not_known_of_everyone_is_said_so():
+    assert (decimal(float("nan"), 4), decimal(-0.11267, 4)) == ("not known", "−0.1127")
 
 
 def test_small_changes_keep_enough_digits_to_be_seen():

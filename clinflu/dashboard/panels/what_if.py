@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import isnan, nan
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -18,7 +19,17 @@ from clinflu.dashboard.panels.working import progress_bar
 from clinflu.dashboard.python_text import what_if_calls
 from clinflu.dashboard.questions import Changed, Consequences, grouping
 from clinflu.dashboard.screen import EDIT, RELABEL, REMOVE, WHAT_IF, Ask
-from clinflu.dashboard.wording import alert, interval_words, level_words, percent, points, step, these
+from clinflu.dashboard.wording import (
+    alert,
+    decimal,
+    digits_of,
+    interval_words,
+    level_words,
+    percent,
+    points,
+    step,
+    these,
+)
 from clinflu.data.design import MISSING
 from clinflu.data.shown import NOT_RECORDED, shown
 from clinflu.errors import DataError
@@ -34,14 +45,15 @@ DESCRIPTION = "Bar chart of the change of the mean loss of the subgroups that ge
 ERROR = "Prediction error"
 OF_ERROR = "Change of the prediction error (right: worse)"
 OF_ERRORS = "Bar chart of the change of the prediction error of the subgroups that get worse and better most."
-METRICS = {
-    "mean_risk": ("Mean risk", PERCENT, " %"),
-    "event_rate": ("Event rate", PERCENT, " %"),
-    "auroc": ("AUROC", 1.0, ""),
-    "brier": ("Brier score", 1.0, ""),
-    "log_loss": ("Mean loss, nats", 1.0, ""),
-    "calibration_intercept": ("Calibration-in-the-large", 1.0, ""),
-    "calibration_slope": ("Calibration slope", 1.0, ""),
+POINTS = " points"
+METRICS = {  # label, factor, digits, unit, and unit of the change
+    "mean_risk": ("Mean risk", PERCENT, 2, " %", POINTS),
+    "event_rate": ("Event rate", PERCENT, 2, " %", POINTS),
+    "auroc": ("AUROC", 1.0, 4, "", ""),
+    "brier": ("Brier score", 1.0, 4, "", ""),
+    "log_loss": ("Mean loss, nats", 1.0, 4, "", ""),
+    "calibration_intercept": ("Calibration-in-the-large", 1.0, 4, "", ""),
+    "calibration_slope": ("Calibration slope", 1.0, 4, "", ""),
 }
 
 
@@ -240,13 +252,14 @@ class WhatIf(TreePanel):
         before, after = refit.risk_before(encounter_id), refit.risk_after(encounter_id)
         change = refit.risk_change_pp(encounter_id)
         known: Consequences | None = self._state.answer("consequences")
-        reach = _reach(known.interval) if known else ""
+        digits = digits_of(change)
+        reach = _reach(known.interval, digits) if known else ""
         return [
             node(
                 "p", done_words(refit, asked, *self._asked_words(asked), self._how_chosen(asked)), class_="clinflu-note"
             ),
             node("p", "This patient: ", node("span", step(before, change), class_="clinflu-risk")),
-            node("p", f"{points(change, 2)} percentage points, refitted{reach}."),
+            node("p", f"{points(change, digits)} percentage points, refitted{reach}."),
             node("p", alert(before, after, self._state.screen.threshold)),
             paragraphs(*(self._cautions(known) if known else ()), class_="clinflu-note"),
         ]
@@ -327,9 +340,9 @@ def _found(found: FlipSet, names: Any) -> Node:
     return node("div", paragraphs(found.words, found.summary, who), class_="clinflu-found")
 
 
-def _reach(interval: Interval) -> str:
-    level = f"{PERCENT * interval.level:.0f} %"
-    return f"; {level} interval of the change {points(interval.low)} to {points(interval.high)}"
+def _reach(interval: Interval, digits: int) -> str:
+    level, low, high = f"{PERCENT * interval.level:.0f} %", points(interval.low, digits), points(interval.high, digits)
+    return f"; {level} interval of the change {low} to {high}"
 
 
 def done_words(refit: Refit, ask: Ask, label: str, group: str, how: str = "ticked") -> str:
@@ -384,7 +397,7 @@ def _subgroup_row(row: dict[str, Any], state: Any) -> tuple[str, ...]:
         f"{int(row['n']):,}",
         percent(row["event_rate_before"]),
         f"{percent(row['mean_risk_before'])} → {percent(row['mean_risk_after'])}",
-        f"{row['log_loss_before']:.4f} → {row['log_loss_after']:.4f}",
+        f"{decimal(row['log_loss_before'], 5)} → {decimal(row['log_loss_after'], 5)}",
         points(change, 5),
         direction(change),
     )
@@ -392,9 +405,10 @@ def _subgroup_row(row: dict[str, Any], state: Any) -> tuple[str, ...]:
 
 def _metrics(frame: pd.DataFrame) -> Node:
     rows = []
-    for name, (label, factor, unit) in METRICS.items():
+    for name, (label, factor, digits, unit, moved) in METRICS.items():
         before, after = (factor * float(frame.at[name, when]) for when in ("before", "after"))
-        rows.append((label, f"{before:.4f}{unit}", f"{after:.4f}{unit}", f"{after - before:+.4f}".replace("-", "−")))
+        change = decimal(nan, digits) if isnan(after - before) else f"{points(after - before, digits)}{moved}"
+        rows.append((label, f"{decimal(before, digits)}{unit}", f"{decimal(after, digits)}{unit}", change))
     return table("On all audited encounters", ("Metric", "Before", "After", "Change"), rows, numbers=(1, 2, 3))
 
 
