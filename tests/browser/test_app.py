@@ -253,6 +253,24 @@ def test_the_keyboard_alone_suffices(clinician):
     settle(clinician)
 
 
+def test_what_a_search_found_is_brought_into_view_whenever_it_is_asked(clinician):
+    """Below the answer to another question, out of sight of the button."""
+    in_view = """() => {
+      const place = (selector) => document.querySelector(selector)?.getBoundingClientRect();
+      const box = place(".clinflu-altered h3");
+      return box && box.top > place(".clinflu-doing").bottom && box.bottom < innerHeight;
+    }"""
+    there = "() => document.querySelector('.clinflu-status').textContent.startsWith('The search is done')"
+    button = clinician.get_by_role("button", name="Search how much it could change")
+    for _ in range(2):
+        button.evaluate("one => one.scrollIntoView({ block: 'end' })")
+        assert not clinician.evaluate(in_view)
+        button.click()
+        clinician.wait_for_function(there)
+        clinician.wait_for_function(in_view)
+        settle(clinician)
+
+
 def test_search_chips_and_pages_narrow_the_list(clinician, audit):
     mistakes = audit.mistakes()
     alarms, total = int((mistakes["kind"] == "false alarm").sum()), len(audit.audited_rows)
