@@ -27,6 +27,8 @@ def silent(done: int, total: int) -> None:
 def shown(what: str) -> Iterator[Progress]:
     """Give a progress that appears as a bar on stderr, or in the notebook, once the work takes more than a second.
 
+    Where stderr is a file or a pipe nothing appears.
+
     Parameters
     ----------
     what : str
@@ -37,12 +39,13 @@ def shown(what: str) -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Bar(*columns, console=Console(file=sys.stderr), transient=True)
+    console = Console(file=sys.stderr)
+    bar = Bar(*columns, console=console, transient=True)
     task = bar.add_task(f"{what} …", total=None)
-    start = time.monotonic()
+    start, is_seen = time.monotonic(), console.is_terminal or console.is_jupyter
 
     def progress(done: int, total: int) -> None:
-        if not bar.live.is_started and time.monotonic() - start > SHOWN_AFTER_S:
+        if is_seen and not bar.live.is_started and time.monotonic() - start > SHOWN_AFTER_S:
             bar.start()
         bar.update(task, completed=done, total=total)
 

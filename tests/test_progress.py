@@ -15,9 +15,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def work(monkeypatch, seconds, *, stopped=False):
-    """Return what a terminal shows of work whose parts end at these seconds."""
-    stream = Terminal()
+def work(monkeypatch, seconds, *, stopped=False, stream=None):
+    """Return what a terminal, or another stream, shows of work whose parts end at these seconds."""
+    stream = stream or Terminal()
     clock = iter([0.0, *seconds])
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stderr", stream)
@@ -42,6 +42,10 @@ def test_long_work_shows_how_far_it_is(monkeypatch):
     assert "Refitting" in shown
     assert "3/3" in shown
     assert SHOW_CURSOR in shown
+
+
+def test_long_work_leaves_no_mark_in_a_file(monkeypatch):
+    assert not work(monkeypatch, [0.5, 1.5, 2.5], stream=io.StringIO())
 
 
 def test_a_stop_is_passed_on(monkeypatch):
