@@ -4,7 +4,7 @@ from clinflu.findings.explained import comparable
 from clinflu.findings.losses import GroupLoss
 from clinflu.findings.material import Material
 
-FAILED = "worse calibrated than everyone else, or with patients told apart less well (a lower AUROC), beyond chance"
+FAILED = "beyond chance worse calibrated, or of a lower AUROC, than everyone else"
 
 
 def not_compared(material: Material) -> str:

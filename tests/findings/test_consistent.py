@@ -59,7 +59,7 @@ def test_a_difference_is_told_with_its_direction_and_interval():
 def test_no_failing_subgroup_is_said_of_what_was_compared_and_not_of_the_mean_loss(exported):
     text = said(summary.section(with_known(exported, failing=())))
     assert "predicted worse" not in text
-    assert "none is worse calibrated than everyone else" in text
+    assert "none is beyond chance worse calibrated, or of a lower AUROC, than everyone else" in text
     larger = sum(one.beyond_chance for one in exported.losses)
     assert f"In mean loss, the size of the prediction error, {larger or 'none'} of {len(exported.losses)}" in text
 
@@ -74,7 +74,7 @@ def test_where_no_subgroup_could_be_compared_none_is_said_to_be_no_worse(exporte
     assert "None of the 1 subgroups could be compared" in said(SECTIONS[key](few))
     for material in (empty, few):
         assert "beyond chance" not in said(SECTIONS[key](material)).partition("Mean loss (in nats)")[2]
-        assert "none is worse" not in said(SECTIONS[key](material))
+        assert "none is beyond chance" not in said(SECTIONS[key](material))
 
 
 def test_the_losses_are_those_of_the_encounters(exported):

@@ -20,9 +20,10 @@ SEARCHED = (
     "of worse ones."
 )
 CONFIRMED = (
-    "Of {:,} tested, {:,} have a larger loss than everyone else on the confirming encounters too (false discovery rate "
-    "{:g} %). That may be because their risks are high, and patients at high risk are harder to predict, or because "
-    "their risks are wrong: see the loss beyond the risks, which is 0 in the mean where they are right."
+    "Larger than everyone else's on the confirming encounters too is the loss of {1:,} of the {0:,} tested (false "
+    "discovery rate {2:g} %). That may be because their risks are high, and patients at high risk are harder to "
+    "predict, or because their risks are wrong: see the loss beyond the risks, which is 0 in the mean where they are "
+    "right."
 )
 
 BEYOND, EXPECTED = "beyond its risks", "as its risks expect"
