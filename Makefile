@@ -5,11 +5,12 @@ INSTALLED := $(VENV)/.installed
 BENCH_VENV := .bench-venv
 BENCH_DASK_VENV := .bench-dask-venv
 
-.PHONY: run test bench app pictures notebooks lint help
+.PHONY: run test thorough bench app pictures notebooks lint help
 
 help:
 	@echo "make run    install, then trace a wrong prediction of the built-in cohort"
-	@echo "make test   install, then lint, types, import contracts, all tests and notebooks"
+	@echo "make test   install, then lint, types, import contracts and the tests"
+	@echo "make thorough  install, then the tests of many draws, damages, kills and experiments"
 	@echo "make app    install, then open the clinician's page on the built-in cohort"
 	@echo "make bench  install, then the slow measurements"
 	@echo "make notebooks  install, then run the notebooks of experiments in full; their figures are kept in figures/"
@@ -33,9 +34,14 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The tests start Python a hundred times: it may keep what it compiles.
+# The tests start Python a hundred times: it may keep what it compiles. Some wait for a browser: a third worker goes on.
+PYTEST := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest --dist loadfile --no-loadscope-reorder
+
 test: lint
-	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -n 3 -m "not thorough"
+
+thorough: $(INSTALLED)
+	$(PYTEST) -n 2 -m thorough
 
 bench: $(INSTALLED) $(BENCH_VENV)/.installed $(BENCH_DASK_VENV)/.installed
 	$(BIN)/python tests/benchmarks/run.py --peers $(BENCH_VENV)/bin/python --dask-peer $(BENCH_DASK_VENV)/bin/python

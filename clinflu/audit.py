@@ -525,8 +525,8 @@ class Audit:
         wrong = self.mistakes(threshold)
         if wrong.empty:
             raise DataError(
-                f"none of the {len(self.study.split.audited):,} audited predictions was wrong at this threshold; give an "
-                "encounter, another threshold, or a table of more encounters"
+                f"none of the {len(self.study.split.audited):,} audited predictions was wrong at this threshold; give "
+                "an encounter, another threshold, or a table of more encounters"
             )
         return str(wrong.index[0])
 

@@ -60,6 +60,7 @@ def cluster_behind_tls(place):
         yield cluster.scheduler_address
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl makes a certificate here")
 @pytest.mark.usefixtures("admissions")
 def test_a_cluster_behind_tls_is_used_as_the_page_says(tmp_path, capsys):

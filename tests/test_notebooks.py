@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+EXPERIMENTS = {"04_other_models", "05_validation", "06_fixing_labels", "07_adversarial_records", "08_certified_bound"}
 NEEDS_UCI = {"01_case_study", "05_validation", "06_fixing_labels", "07_adversarial_records", "08_certified_bound"}
 
 
@@ -40,8 +41,11 @@ def test_holds_calls_only(path):
         assert not [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, defined)]
 
 
+RUN = [pytest.param(one, marks=pytest.mark.thorough) if one.stem in EXPERIMENTS else one for one in NOTEBOOKS]
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUN, ids=lambda path: path.stem)
 def test_runs(path, monkeypatch, request):
     from nbclient import NotebookClient
 

@@ -73,7 +73,7 @@ class Panels:
         """Give blocks of the values and their Chebyshev polynomials, (block, NODES)."""
         for start in range(0, len(self.of), VALUES_AT_ONCE):
             part = slice(start, start + VALUES_AT_ONCE)
-            powers: Matrix = chebvander(self.within[part], NODES - 1)
+            powers: Matrix = np.asarray(chebvander(self.within[part], NODES - 1), dtype=np.float64)
             yield part, powers
 
 

@@ -75,6 +75,7 @@ def test_the_curve_and_its_band_are_those_of_statsmodels():
     assert list(found.to_frame()) == ["risk", "observed", "low", "high"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("copies", [1, 2])
 def test_of_right_risks_the_band_holds_the_diagonal_as_often_as_it_says(copies):
     """Every encounter twice as well: a band that took them for two patients would hold it in 83 %."""

@@ -147,6 +147,7 @@ def test_all_planted_causes_are_found_where_very_few_encounters_are_asked_for(si
         assert any(np.array_equal(touched, one) for one in held), cause.name
 
 
+@pytest.mark.thorough
 def test_what_is_found_where_nothing_is_planted_is_rarely_confirmed():
     """Criterion beyond the risks, in a model that is right: the share of searches that confirm anything."""
     wrong = sum(

@@ -49,6 +49,7 @@ def random_groupings(seed, of):
     return tuple(found)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("criterion", ["loss", "beyond_risk"])
 def test_subgroups_drawn_at_random_are_rarely_confirmed(unrelated_studies, criterion):
     wrong, p = 0, []

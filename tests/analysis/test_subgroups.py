@@ -699,6 +699,7 @@ def bench():
 SAMPLES = 50
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("most", [1, 4])
 def test_intervals_hold_the_truth_of_a_population(bench, most):
     """Groups together, 200 figures of a measure, of which 95 % are right: by the binomial 90 to 99 % but for 1 in 600.

@@ -80,6 +80,7 @@ def test_a_unit_error_is_carried_by_its_variable(study):
     assert "What would help: its own training encounters weighted 5 times." in found.words
 
 
+@pytest.mark.thorough
 def test_where_nothing_is_planted_hardly_anything_is_confirmed(study):
     rng = np.random.default_rng(0)
     by = groupings(study, ("gender", "race", "age_group", "medical_specialty"))

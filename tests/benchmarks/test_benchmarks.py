@@ -13,6 +13,8 @@ import pytest
 from clinflu.audit import Audit
 from clinflu.influence.training import TrainingRows
 
+pytestmark = pytest.mark.thorough
+
 NAMES = (
     *("rows", "rounds", "problems", "fits", "fit_memory", "influences", "agreement", "refits", "diagnostics"),
     *(

@@ -22,7 +22,7 @@ def opened(visit_once, analyst):
     return page
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (800, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), pytest.param(800, "dark", marks=pytest.mark.thorough)])
 def test_the_analyst_reads_every_figure_in_words_charts_and_tables(opened, width, scheme):
     page = opened
     page.set_viewport_size({"width": width, "height": 1000})

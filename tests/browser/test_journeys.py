@@ -44,6 +44,7 @@ def traveller(visit_once, voila):
     return page
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(JOURNEYS))
 def test_a_journey_breaks_nothing_and_can_be_undone(traveller, audit, seed):
     chance = random.Random(seed)  # noqa: S311 no secret

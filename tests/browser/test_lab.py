@@ -61,7 +61,7 @@ def story(browser_context, visit_once, lab):
     return page
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [WIDTHS[0], *(pytest.param(one, marks=pytest.mark.thorough) for one in WIDTHS[1:])])
 def test_the_same_in_jupyterlab(story, width):
     story.set_viewport_size({"width": width, "height": HEIGHT})
     run_all(story)

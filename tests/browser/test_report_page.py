@@ -33,7 +33,7 @@ def asked_of_others(page, address):
 
 
 @pytest.mark.parametrize(("width", "scheme"), SEEN)
-@pytest.mark.parametrize("internal", [False, True])
+@pytest.mark.parametrize("internal", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_the_page_is_whole_and_readable(visit, tmp_path, width, scheme, internal):
     page = visit(width=width, height=HEIGHT, scheme=scheme)
     address = opened(page, example(internal=internal, simulated=internal), tmp_path)

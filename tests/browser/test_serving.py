@@ -213,6 +213,7 @@ def test_the_address_is_a_password_that_no_command_holds_and_the_server_ends_wit
     wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
 
 
+@pytest.mark.thorough
 def test_the_server_ends_with_a_command_that_was_killed_and_tidies_up(commanded, place):
     commanded.stdout.readline()
     family = psutil.Process(commanded.pid).children(recursive=True)
@@ -260,6 +261,7 @@ def test_a_second_visitor_shares_the_memory_of_the_first(server):
     assert len({one.pid for one in served.kernels}) == count + 2
 
 
+@pytest.mark.thorough
 @forks
 def test_of_many_visitors_who_left_no_kernel_is_kept(quick):
     pages = [quick.visit() for _ in range(VISITORS)]
@@ -357,6 +359,7 @@ def test_no_kernel_and_no_parent_of_kernels_outlives_the_server(server, signum, 
     wait_until(lambda: all(map(is_gone, family)), GONE_LIMIT_S)
 
 
+@pytest.mark.thorough
 @forks
 @pytest.mark.parametrize("impatient", [False, True])
 def test_it_ends_in_order_while_a_kernel_still_starts(server, impatient):

@@ -119,6 +119,7 @@ def uci_study(uci_zip):
 
 
 @pytest.mark.uci
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", HELD)
 def test_on_the_uci_table_theta_and_influences_agree_to_1e_9(name, uci_study):
     study = Study.fit(uci_study.cohort, backend=name)

@@ -77,6 +77,7 @@ def ends_well(clinflu, loader, source):
     assert len(err) < 3_500
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("loader", WRITERS)
 def test_a_damaged_file(clinflu, tmp_path, written, loader, damage):

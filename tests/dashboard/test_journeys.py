@@ -494,6 +494,7 @@ LONG_JOURNEY = (
 )
 
 
+@pytest.mark.thorough
 def test_every_step_of_a_long_journey_has_its_way_back(kind):
     journey = kind()
     journey.back_after = 1
@@ -505,6 +506,7 @@ def test_every_step_of_a_long_journey_has_its_way_back(kind):
     assert sum(one.kind == "withdrawn" for one in journey.store.history(kind.audit.study.fingerprint).itertuples()) > 9
 
 
+@pytest.mark.thorough
 def test_whatever_a_user_does_every_number_is_of_this_screen_and_every_step_has_its_way_back(kind):
     run_state_machine_as_test(
         kind,

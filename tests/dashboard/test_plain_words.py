@@ -71,7 +71,7 @@ def test_nearness_is_the_largest_distance_from_a_refit():
 
 def test_one_of_a_thing_is_one(asked, read):
     tree = {type(one).__name__: read(one) for one in asked("clinician").panels}["WhatIf"]
-    assert "Refitted without the past encounter that you ticked." in tree.text
+    assert "Refitted without the past encounter that you chose." in tree.text
     assert these(1, "past encounter") == "the past encounter"
     assert these(2, "past encounter") == "the 2 past encounters"
 

@@ -147,6 +147,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", list(small()))
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_damage_is_a_cohort_or_an_error_of_ours_and_never_takes_long(tmp_path, kind, damage):
@@ -213,6 +214,7 @@ FULL = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", list(small()))
 def test_any_part_may_be_of_another_type(tmp_path, kind):
     given = small()

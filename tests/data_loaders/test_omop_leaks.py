@@ -38,6 +38,7 @@ def plain(tmp_path_factory):
     return with_records(tmp_path_factory.mktemp("omop"), "measurement", "", ())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stay", ["21", ""], ids=["naming the stay", "naming no stay"])
 @pytest.mark.parametrize("table", EVENTS)
 def test_what_is_recorded_after_a_discharge_changes_no_variable_and_no_score(table, stay, plain, tmp_path):
@@ -47,6 +48,7 @@ def test_what_is_recorded_after_a_discharge_changes_no_variable_and_no_score(tab
     pd.testing.assert_frame_equal(leaky.frame, plain.frame)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("table", EVENTS)
 def test_the_same_record_within_the_stay_would_have_changed_something(table, plain, tmp_path):
     changed = with_records(tmp_path, table, "21", WITHIN).frame

@@ -71,6 +71,7 @@ def test_the_label_is_what_the_simulation_says(folders):
             assert frame.loc[str(stay.stay), "readmitted"] == int(again), patient
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", WRITERS)
 def test_nothing_recorded_after_a_discharge_enters(tmp_path, folders, name):
     """Every kind of record is planted after the last discharge of every patient, and names that stay."""
@@ -82,6 +83,7 @@ def test_nothing_recorded_after_a_discharge_enters(tmp_path, folders, name):
     pd.testing.assert_frame_equal(cohort.frame, expected.frame, check_exact=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_record_before_the_discharge_would_have_entered(tmp_path, folders, name):
     """The planted records are such that they change what they enter."""

@@ -177,6 +177,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_left(tmp_path, monkeypatch, end,
     assert names(tmp_path) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("there", ["new", "new/part-*"])
 def test_what_is_stopped_leaves_nothing(tmp_path, there):
     heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background shell ignores it
@@ -194,6 +195,7 @@ def test_what_is_stopped_leaves_nothing(tmp_path, there):
     assert names(tmp_path) == []
 
 
+@pytest.mark.thorough
 def test_what_a_killed_simulation_left_is_removed_by_the_next(tmp_path):
     work = "from pathlib import Path; from data_loaders.simulate_folder import write_simulated; import sys\n"
     work += "write_simulated(Path(sys.argv[1]), 200_000, part_rows=1_000, processes=1)"

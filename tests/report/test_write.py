@@ -388,6 +388,7 @@ write.write_report(example(), Path(sys.argv[1]), ("html", "json", "xlsx"))
 """
 
 
+@pytest.mark.thorough
 def test_a_kill_half_way_leaves_no_half_written_report(tmp_path):
     out = tmp_path / "out"
     write_report(example(), out, ("html",))
@@ -403,6 +404,7 @@ def test_a_kill_half_way_leaves_no_half_written_report(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.thorough
 def test_the_workplace_of_another_who_is_writing_is_left_alone(tmp_path):
     tests = str(Path(__file__).parents[1])
     command = [sys.executable, "-c", KILLED, str(tmp_path / "other"), tests]

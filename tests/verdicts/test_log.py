@@ -334,10 +334,12 @@ def settled(where, least):
             return found.events
 
 
+@pytest.mark.thorough
 def test_two_processes_at_once_make_one_chain(path):
     both_at_once(path)
 
 
+@pytest.mark.thorough
 def test_a_kill_at_any_moment_leaves_a_whole_chain(path):
     killed_after(path, 1, 6)
 

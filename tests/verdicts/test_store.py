@@ -187,6 +187,7 @@ class Model:
         return [self.given[k] for k in sorted(latest.values())]
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_any_order_of_giving_and_withdrawing_leaves_what_a_plain_list_would(steps):
@@ -210,6 +211,7 @@ def test_any_order_of_giving_and_withdrawing_leaves_what_a_plain_list_would(step
         assert len(store.history(AUDIT)) == done
 
 
+@pytest.mark.thorough
 def test_two_processes_that_write_at_once_lose_nothing(store, path):
     writers = [start(WRITER, path, author, 60) for author in "AB"]
     for writer in writers:
@@ -227,6 +229,7 @@ def test_threads_of_one_process_that_write_at_once_lose_nothing(path):
     assert set(VerdictStore(path).history(AUDIT)["session"]) == {str(k) for k in range(80)}
 
 
+@pytest.mark.thorough
 def test_a_killed_process_leaves_whole_events_and_all_that_it_reported(store, path):
     kept = 0
     for more in (1, 17, 40):

@@ -33,13 +33,13 @@ def warnings_after(study: Study, change: Change) -> tuple[str, ...]:
     found = []
     if columns:
         found.append(
-            f"Training no longer tells {_listed(columns)} apart from the rest: what the model now says of it is a guess, "
-            "held by the penalty alone."
+            f"Training no longer tells {_listed(columns)} apart from the rest: what the model now says of it is a "
+            "guess, held by the penalty alone."
         )
     if lost:
         found.append(
-            f"Training no longer holds {_listed(sorted(lost))}, against which the other levels are compared: odds ratios "
-            "against it are a guess, held by the penalty alone."
+            f"Training no longer holds {_listed(sorted(lost))}, against which the other levels are compared: odds "
+            "ratios against it are a guess, held by the penalty alone."
         )
     return tuple(found)
 
