@@ -123,7 +123,7 @@ def _apart(gap: Carried) -> str:
 def _found(found: Found, excess: Excess, groups: TrainingGroups, options: WhyOptions) -> Iterator[str]:
     one = found.group
     if found.kind == NOT_WORSE:
-        yield "It is not predicted worse than others beyond chance, so there is nothing to explain."
+        yield "It is not predicted worse than others beyond chance."
         return
     if one is None:
         yield "No training group explains this: leaving out none of them would lower its loss."
