@@ -11,7 +11,7 @@ import pytest
 from clinflu import Audit, Remove
 from clinflu.dashboard.app import build
 from clinflu.dashboard.screen import EDIT, RELABEL, REMOVE, Ask
-from clinflu.dashboard.wording import percent, points, step
+from clinflu.dashboard.wording import digits_of, percent, points, step
 
 
 @pytest.fixture(scope="session")
@@ -125,8 +125,9 @@ def test_the_what_if_is_that_of_the_screen(state, panels, pasted, read, opened, 
     assert found["encounter"] == opened
     risks, metrics, subgroups = found["last"]
     before, after = risks.loc[opened, ["risk_before", "risk_after"]]
-    assert tree.one("span", "clinflu-risk").text == step(before, 100 * (after - before))
-    assert f"{points(100 * (after - before), 2)} percentage points, refitted" in tree.text
+    change = 100 * (after - before)
+    assert tree.one("span", "clinflu-risk").text == step(before, change)
+    assert f"{points(change, digits_of(change))} percentage points, refitted" in tree.text
     assert tree.tables["On all audited encounters"][2][1:3] == [
         f"{metrics.at['auroc', when]:.4f}" for when in ("before", "after")
     ]
