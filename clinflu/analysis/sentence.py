@@ -41,7 +41,7 @@ def chance(trace: Prediction) -> str:
             "audited encounters, some outcomes as rare as this one happen by chance."
         )
     if trace.similar_rate_differs:
-        return f"{base}: what happened is expected, and the risk itself looks wrong."
+        return f"{base}. Among these what happened is no surprise; it is the risk that looks wrong."
     return f"{base}: what happened is expected at this risk; most mistakes of this kind are chance."
 
 
