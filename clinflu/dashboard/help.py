@@ -56,8 +56,8 @@ SECOND = (
         "Tick past patients, or take a whole group, and see the risk without them: of this patient, of patients "
         "like this one, and of everyone. Nothing is hidden: who is predicted worse stands beside who is predicted "
         "better. If a record is mislabelled, a planned return say, choose it under the card: a button there asks what "
-        "the risk would be with that mended, and your verdict is kept for those who look after the model. A change that "
-        "helps one patient is no reason to change the model: hand your verdict to the analyst.",
+        "the risk would be with that mended, and your verdict is kept for those who look after the model. A change "
+        "that helps one patient is no reason to change the model: hand your verdict to the analyst.",
         "what-if",
     ),
 )
