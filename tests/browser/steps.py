@@ -62,9 +62,9 @@ def open_what_if(page):
 
 
 def settle(page):
-    """Wait until nothing is being worked on and every chart is drawn that is not under a closed fold."""
+    """Wait until nothing is being worked on, nothing older waits hidden, and every chart not under a fold is drawn."""
     page.wait_for_function(
-        """() => !document.querySelector('.clinflu-progress progress, .clinflu-working')
+        """() => !document.querySelector('.clinflu-progress progress, .clinflu-working, .clinflu-waiting')
         && ![...document.querySelectorAll('.clinflu-chart:not([data-drawn])')].some((one) => one.checkVisibility())"""
     )
 

@@ -92,7 +92,7 @@ def assert_numbers_are_true(page, audit):
     headline = page.locator(".clinflu-patient .clinflu-headline")
     if not headline.count():
         return
-    name = headline.locator("strong").text_content()  # which is there too while the panel is not yet shown
+    name = headline.locator("strong").inner_text()
     encounter = audit.find(name)
     trace = audit.trace(encounter)
     assert percent(trace.risk) in headline.inner_text()
