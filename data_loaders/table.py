@@ -65,6 +65,7 @@ import pandas as pd
 from clinflu.data import Cohort, CohortSchema, Exclusion, Provenance, build_cohort
 from clinflu.data.validation import SHOWN
 from clinflu.errors import LoaderError
+from data_loaders.diabetes130 import SIMULATED_MARK
 from data_loaders.outcome_words import NOTHING_MISREAD, misread_outcomes
 from data_loaders.reading import MAX_UNPACKED_BYTES, read_csv, read_member, require_distinct
 from data_loaders.table_description import DATABASE, SUFFIXES, Description, is_table_name, read_description, read_toml
@@ -293,7 +294,8 @@ def _cohort(table: Rows, description: Description, schema: CohortSchema, loader:
         outcome = _text(rows[schema.outcome])
         rows[schema.outcome] = (outcome == description.outcome_event).astype(float).where(outcome.notna())
         misread = misread_outcomes(table.name, schema.outcome, outcome, description)
-    provenance = Provenance(table.name, table.sha256, loader, len(table.frame), exclusions)
+    simulated = all(rows[ids].str.startswith(SIMULATED_MARK).all() for ids in (schema.encounter_id, schema.patient_id))
+    provenance = Provenance(table.name, table.sha256, loader, len(table.frame), exclusions, simulated=simulated)
     in_source = pd.Series(rows.index + table.first_row)
     cohort = build_cohort(rows, schema, provenance, source_rows=in_source, broken=misread.broken)
     return replace(cohort, findings=misread.findings)

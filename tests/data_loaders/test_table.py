@@ -216,6 +216,18 @@ def test_a_long_list_of_problems_is_cut(folder):
     assert "and 10 more" in message
 
 
+def test_a_table_that_the_simulator_wrote_says_so_and_one_of_a_hospital_does_not(folder):
+    path = folder / "discharges.csv"
+    assert not load(path).provenance.simulated
+    lines = [line.split(",") for line in CSV.splitlines()]
+    marked = [[f"SIM{visit}", f"SIM{person}", *rest] for visit, person, *rest in lines[1:]]
+    path.write_text("\n".join(map(",".join, [lines[0], *marked])))
+    assert load(path).provenance.simulated
+    marked[0][1] = "A"
+    path.write_text("\n".join(map(",".join, [lines[0], *marked])))
+    assert not load(path).provenance.simulated
+
+
 # What is wrong with the values
 
 BAD_VALUES = """\
