@@ -43,7 +43,15 @@ def look_once(page, name, place):
     assert_as_it_was(photograph, name)
 
 
+UNSTYLED = """
+() => [...document.querySelectorAll('.clinflu-app button')]
+  .filter((one) => one.checkVisibility() && getComputedStyle(one).appearance !== 'none')
+  .map((one) => one.textContent)
+"""
+
+
 def assert_whole(page, name):
+    assert page.evaluate(UNSTYLED) == [], name
     assert cut_off(page) == [], name
     assert stumbling_blocks(page) == [], name
 
@@ -78,7 +86,8 @@ def test_every_state_is_whole_and_readable(revisit, gallery, width):
 def everything_open(page):
     """Unfold whatever can be unfolded, say a verdict, make an error, and open the help."""
     page.evaluate("document.querySelectorAll('.clinflu-app details').forEach((fold) => { fold.open = true; })")
-    page.locator(".clinflu-card select").first.select_option("unclear")
+    page.locator(".clinflu-card select").first.select_option("wrong_patient")
+    page.get_by_role("button", name="with the right outcome?").wait_for()
     page.locator(".clinflu-card textarea").first.wait_for()
     page.get_by_label("What to do with them").select_option("edit")
     page.get_by_label("Recorded variable", exact=True).select_option("time_in_hospital")

@@ -91,7 +91,7 @@ def mend_button(state: State, encounter_id: str) -> Child:
     if action is None:
         return None
     key = f"record {state.names.encounter(encounter_id)}"
-    return node("p", node("button", MENDED[action], type="button", act="mend", key=key))
+    return node("p", node("button", MENDED[action], type="button", act="mend", key=key, class_="clinflu-quiet"))
 
 
 def mend(state: State, key: str) -> None:
